@@ -1,0 +1,73 @@
+# Two commands are enough: `make run` and `make test`. The first use makes a virtual environment in .venv.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PORT ?= 8080
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+# Of pip's many lines, the names of the packages: a first run shows that it is alive.
+PROGRESS := awk '/^Collecting/ { sub(/[^A-Za-z0-9_.-].*/, "", $$2); printf " %s", $$2; fflush() } /^ERROR/ { print; fflush() } END { print "" }'
+
+.PHONY: help run test lint format load wheel clean
+
+help: ## what you can ask for
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/.ok ## start everything on this machine and open http://127.0.0.1:8080 (PORT=8080)
+	@exec $(BIN)/reseptformidler dev --port $(PORT)
+
+test: .venv/.ok ## all tests, against a PostgreSQL of their own (ARGS="-k ekspedering -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.lint ## style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/.lint ## let ruff put the code in order
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+load: .venv/.load ## an open-loop load test of this machine (ARGS=…)
+	@$(BIN)/python -m loadtest $(ARGS)
+
+wheel: .venv/.ok ## build the package into dist/
+	@$(PIP) wheel --no-deps --wheel-dir dist .
+
+clean: ## remove what make made
+	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# Installed anew when the dependencies may have changed. The system's own pip and packages are never touched; only
+# Debian's venv module is added, and only when root runs this where it is missing.
+.venv/.ok: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(MAKE) --no-print-directory python3-venv
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@printf 'Installing into .venv (about 15 s):'
+	@$(PIP) install --editable '.[test]' | $(PROGRESS)
+	@touch $@
+
+.venv/.lint: .venv/.ok
+	@printf 'Installing the checkers:'
+	@$(PIP) install --editable '.[test,lint]' | $(PROGRESS)
+	@touch $@
+
+.venv/.load: .venv/.ok
+	@printf 'Installing what the load test needs:'
+	@$(PIP) install --editable '.[test,load]' | $(PROGRESS)
+	@touch $@
+
+.PHONY: python3-venv
+python3-venv:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo 'Python has no venv module: installing the package python3-venv'; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; \
+	else \
+		echo 'Python has no venv module. On Debian and Ubuntu: sudo apt-get install python3-venv'; exit 1; \
+	fi

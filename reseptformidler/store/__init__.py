@@ -1,0 +1,3 @@
+"""PostgreSQL: what is kept, and the one transaction of each message. Rows never leave this package."""
+
+from __future__ import annotations
