@@ -1,0 +1,238 @@
+"""The composition root: settings become one running service. Nothing else puts parts together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+
+from reseptformidler import __version__, metrics
+from reseptformidler.domain.decision import RefNr
+from reseptformidler.domain.hode import OID, Ident, Kode, Organisation
+from reseptformidler.log import logger
+from reseptformidler.meldinger.melding import Rule
+from reseptformidler.meldinger.pasientsikkerhet import les
+from reseptformidler.receive import Spine
+from reseptformidler.registers.fixed import FixedRegisters
+from reseptformidler.settings import Settings
+from reseptformidler.store import outbox, refnr
+from reseptformidler.store.batch import Batcher
+from reseptformidler.store.keys import FileKek, open_keyring
+from reseptformidler.store.migrate import CODE_SCHEMA_VERSION, schema_fits
+from reseptformidler.store.pool import Pool, open_pool
+from reseptformidler.store.seal import Sealer
+from reseptformidler.sweep import Periods, sweep
+from reseptformidler.trust.chain import Authorities, load_authorities
+from reseptformidler.trust.signature import Verifier
+from reseptformidler.web import ops, server, soap
+from reseptformidler.wire.schema import Schemas
+
+Clock = Callable[[], datetime]
+SECONDS_FOR_READINESS = 2.0
+
+
+class StartError(Exception):
+    """The service cannot start; the text tells the operator what to mend."""
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is ready to listen."""
+
+    settings: Settings
+    pool: Pool
+    sealer: Sealer
+    spine: Spine
+
+    def listening(self) -> AbstractAsyncContextManager[int]:
+        """Listen for as long as the context lasts; gives the port."""
+        routes = [*soap.routes(self.spine, self.settings.body_seconds), *ops.routes(readiness(self.pool))]
+        return server.listening(
+            server.application(routes, self.settings.max_body_bytes),
+            self.settings.host,
+            self.settings.port,
+            reuse_port=self.settings.reuse_port,
+            drain_seconds=self.settings.drain_seconds,
+        )
+
+
+@asynccontextmanager
+async def service(
+    settings: Settings,
+    *,
+    registers: FixedRegisters | None = None,
+    authorities: Authorities | None = None,
+    clock: Clock = utc_now,
+) -> AsyncIterator[Service]:
+    """Everything a process needs to answer; `registers` and `authorities` replace those of the settings.
+
+    StartError names what is wrong.
+    """
+    try:
+        known = registers if registers is not None else FixedRegisters.load(settings.registers)
+        verifier = Verifier(authorities if authorities is not None else load_authorities(settings.trust_dir))
+        safety = _safety_rules(settings)
+        kek = FileKek(settings.kek_file)
+    except Exception as error:
+        raise StartError(f"{type(error).__name__}: {error}") from error
+    async with database(settings) as pool:
+        async with pool.acquire() as connection:
+            sealer = Sealer(await open_keyring(connection, kek, clock()))
+            await refnr.issue(connection, sealer, [RefNr(number, hpr) for number, hpr in known.refnr])
+        batcher = Batcher(pool, sealer, size=settings.batch_size, queue=settings.queue_size)
+        spine = Spine(
+            schemas=Schemas(),
+            verifier=verifier,
+            registers=known,
+            batcher=batcher,
+            safety=safety,
+            service=identity(settings),
+            clock=clock,
+            new_id=uuid4,
+            skew=timedelta(seconds=settings.clock_skew_seconds),
+            answer_seconds=settings.answer_seconds,
+        )
+        try:
+            yield Service(settings, pool, sealer, spine)
+        finally:
+            await batcher.close()
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Pool]:
+    """A pool on a database whose schema fits this code; StartError otherwise."""
+    try:
+        pool = await open_pool(settings.database_url.get_secret_value(), size=settings.pool_size)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        raise StartError(f"no database: {type(error).__name__}: {error}") from error
+    try:
+        problem = await schema_problem(pool)
+        if problem:
+            raise StartError(problem)
+        metrics.build_info.labels(__version__, str(CODE_SCHEMA_VERSION)).set(1)
+        yield pool
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: Pool) -> None:
+    """A connection that hangs must not hang the end of the process."""
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except TimeoutError:
+        pool.terminate()
+
+
+async def schema_problem(pool: Pool) -> str:
+    """Why the database's schema does not fit this code; empty when it does."""
+    async with pool.acquire() as connection:
+        return (await schema_fits(connection)).problem
+
+
+def readiness(pool: Pool) -> ops.Ready:
+    """Whether this process may get traffic: the database answers in time and its schema fits."""
+
+    async def ready() -> str:
+        _count_connections(pool)
+        try:
+            async with asyncio.timeout(SECONDS_FOR_READINESS):
+                return await schema_problem(pool)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it means: not ready
+            return f"the database does not answer ({type(error).__name__})"
+
+    return ready
+
+
+def _count_connections(pool: Pool) -> None:
+    idle = pool.get_idle_size()
+    metrics.db_pool_connections.labels("idle").set(idle)
+    metrics.db_pool_connections.labels("busy").set(pool.get_size() - idle)
+
+
+def identity(settings: Settings) -> Organisation:
+    """This service as the sender of its answers."""
+    idents = (
+        ("ENH", "Organisasjonsnummeret i Enhetsregister", settings.service_enh),
+        ("HER", "HER-id", settings.service_her),
+    )
+    return Organisation(
+        name=settings.service_name,
+        idents=tuple(Ident(number, Kode(kind, dn, f"{OID}9051")) for kind, dn, number in idents),
+    )
+
+
+def _safety_rules(settings: Settings) -> tuple[Rule, ...]:
+    return les(settings.safety_rules.read_text("utf-8")) if settings.safety_rules else ()
+
+
+async def sweep_round(pool: Pool, settings: Settings, now: datetime) -> None:
+    """One round of `sweep`."""
+    periods = Periods(
+        closed=timedelta(days=settings.keep_closed_days),
+        duplicates=timedelta(days=settings.duplicate_days),
+        outbox=timedelta(days=settings.keep_outbox_days),
+        history=timedelta(days=settings.keep_history_days),
+    )
+    result = await sweep(pool, now, periods)
+    if result.ran:
+        metrics.sweep_last_success.set(now.timestamp())
+        logger.info("swept", rows=dict(result.removed), partitions=result.partitions_made)
+
+
+async def relay_round(pool: Pool, _settings: Settings, now: datetime) -> None:
+    """One round of `relay`: what is owed, and since when."""
+    async with pool.acquire() as connection:
+        pending = await outbox.pending(connection)
+    metrics.outbox_pending.clear()
+    for type_, owed in pending.items():
+        metrics.outbox_pending.labels(type_).set(owed.count)
+    oldest = min((owed.oldest for owed in pending.values()), default=now)
+    metrics.outbox_oldest_age.set((now - oldest).total_seconds())
+    logger.info("owed", pending={name: owed.count for name, owed in pending.items()})
+
+
+async def try_database(settings: Settings) -> str:
+    """`check`: connect, and compare the schema."""
+    async with database(settings) as pool, pool.acquire() as connection:
+        version = await connection.fetchval("SHOW server_version")
+    return f"PostgreSQL {version}, schema {CODE_SCHEMA_VERSION}"
+
+
+async def try_keys(settings: Settings) -> str:
+    """`check`: read the key file, and open the keys of the database with it."""
+    kek = FileKek(settings.kek_file)
+    async with database(settings) as pool, pool.acquire() as connection:
+        await open_keyring(connection, kek, utc_now())
+    return f"newest key {kek.newest}"
+
+
+async def try_trust(settings: Settings) -> str:
+    """`check`: read the authorities."""
+    authorities = load_authorities(settings.trust_dir)
+    return f"{len(authorities.roots)} roots, {len(authorities.intermediates)} others"
+
+
+async def try_registers(settings: Settings) -> str:
+    """`check`: read the register files and the safety rules."""
+    registers = FixedRegisters.load(settings.registers)
+    return f"{len(registers.aktorer)} organisations; {len(_safety_rules(settings))} safety rules"
+
+
+Trial = Callable[[Settings], Awaitable[str]]
+TRIALS: dict[str, Trial] = {
+    "database and schema": try_database,
+    "keys": try_keys,
+    "trusted authorities": try_trust,
+    "registers": try_registers,
+}
+Round = Callable[[Pool, Settings, datetime], Awaitable[None]]

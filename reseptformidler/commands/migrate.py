@@ -1,0 +1,50 @@
+"""`migrate`: bring the database to this version's schema."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from reseptformidler.commands.command import Command
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """`--post` is for after the roll-out."""
+    parser.add_argument(
+        "--post",
+        action="store_true",
+        help="also run the migrations that are safe only when no process of the release before is left",
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """Migrate, and say what was done."""
+    import asyncpg
+
+    from reseptformidler.commands.environment import settings_or_exit
+    from reseptformidler.store.migrate import migrate
+
+    settings = settings_or_exit()
+
+    async def work() -> list[str]:
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        try:
+            return await migrate(connection, include_post=given.post)
+        finally:
+            await connection.close()
+
+    done = asyncio.run(work())
+    print("\n".join(f"applied {name}" for name in done) or "nothing to do")
+    return 0
+
+
+COMMAND = Command(
+    "migrate",
+    "bring the database to this version's schema",
+    arguments,
+    run,
+    description="""Apply the schema migrations that RF_DATABASE_URL lacks, in order, each in one transaction.
+
+Before a roll-out: reseptformidler migrate
+After it:          reseptformidler migrate --post""",
+)

@@ -1,0 +1,149 @@
+"""What a message type decides, as one value: the answer, and every change that must be committed before the answer leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reseptformidler.domain.resept import Resept, Utlevering
+    from reseptformidler.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A reason and where it was found: `detail` names elements, never their values."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The payload of an answer message: its type (list 8279) with display name, the payload and attached messages, as bytes.
+
+    `payload` is one serialized XML element without declaration; each attachment is a whole message, attached base64-encoded.
+    """
+
+    type: str
+    dn: str
+    payload: bytes
+    attachments: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hendelse:
+    """One row of history: which prescription became which version, by what kind of event, from where."""
+
+    resept_id: UUID
+    versjon: int
+    hendelse: str
+    fra: str
+    til: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An asynchronous message that the change owes somebody (one outbox row): its type, receiver and the facts it is made of."""
+
+    type: str
+    """M5.2, M6, M7, M8, M8.1, M20, M21, M14 …"""
+    receiver: str
+    """HER-id; empty for the fixed receivers (Kjernejournal, Legemiddelverket, the fastlege to be found)."""
+    resept_id: UUID | None
+    ref_to_parent: str
+    ref_to_conversation: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON values; sealed when stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tilstand:
+    """What the store holds of what a message asked for (`Needs`), at one moment."""
+
+    resepter: tuple[Resept, ...] = ()
+    utleveringer: tuple[Utlevering, ...] = ()
+    """Oldest first: in the order in which they were reported."""
+    refnr: tuple[RefNr, ...] = ()
+    dokumenter: Mapping[UUID, bytes] = field(default_factory=dict)
+    """The messages as they came, by MsgId: an M1 by its ReseptId, an M10 by its own."""
+
+    def resept(self, resept_id: UUID) -> Resept | None:
+        """The prescription of that id, if it is here."""
+        return next((r for r in self.resepter if r.resept_id == resept_id), None)
+
+    def refnummer(self, refnr: str) -> RefNr | None:
+        """The reference number's entry, if it was ever issued."""
+        return next((r for r in self.refnr if r.refnr == refnr), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RefNr:
+    """A reference number: issued to one prescriber, bound to the first patient it is used for (rules.md L5, L6).
+
+    `pasient` is the bound patient's key (see `RefNr.key`), None while unused.
+    """
+
+    refnr: str
+    hpr: str
+    pasient: str | None = None
+    aktiv: bool = True
+    """Some prescription under it is still there; an inactive one that was used is refused (51)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nodsok:
+    """The emergency search: date of birth (ISO), given and family name (Q3)."""
+
+    fdato: str
+    fornavn: str
+    etternavn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a decision must know of the store: prescriptions by id, by patient, by reference number or by emergency search."""
+
+    resepter: tuple[UUID, ...] = ()
+    pasienter: tuple[str, ...] = ()
+    """National identity numbers."""
+    refnr: tuple[str, ...] = ()
+    nodsok: Nodsok | None = None
+    alle: bool = False
+    """Those in every state, not only E (and U)."""
+    dokumenter: bool = False
+    """The messages themselves (M1, M10) and the utleveringer too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome. With `refusals` nothing else but the message and its answer is stored."""
+
+    refusals: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    """Said in an accepting AppRec (13, 14)."""
+    reply: Reply | None = None
+    new: Resept | None = None
+    changed: tuple[Resept, ...] = ()
+    """The new versions: each `versjon` is one more than the loaded one."""
+    utlevering: Utlevering | None = None
+    annullert: UUID | None = None
+    """MsgId of the M10 that this one annuls."""
+    refnr: RefNr | None = None
+    """Binds this number to its `pasient`."""
+    hendelser: tuple[Hendelse, ...] = ()
+    owed: tuple[Owed, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the message was accepted."""
+        return not self.refusals
+
+
+def refused(*findings: Finding) -> Decision:
+    """A refusal for these reasons."""
+    assert findings
+    return Decision(refusals=findings)

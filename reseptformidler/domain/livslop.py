@@ -1,0 +1,151 @@
+"""The life of a prescription: one explicit state machine (domain.md b, rules.md section 2).
+
+A phase is a status of list 7408, told apart by the lock (U) and by a recall that waits (`_T`). What is not in
+`TRANSITIONS` is not allowed; `REFUSALS` says with which code it is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from reseptformidler.domain.resept import Las, Resept, Status, Tilbakekalt
+
+
+class Fase(StrEnum):
+    """Where a prescription stands: its status, whether it is locked, whether a recall waits."""
+
+    INGEN = "ingen"
+    E = "E"
+    U = "U"
+    U_T = "U_T"
+    B = "B"
+    B_T = "B_T"
+    A = "A"
+    R = "R"
+    T = "T"
+    X = "X"
+    SLETTET = "slettet"
+
+
+class Steg(StrEnum):
+    """What can happen to a prescription; also the name of the event in the history."""
+
+    REKVIRERT = "rekvirert"
+    REKVIRERT_SOKNAD = "rekvirert_soknad"
+    NEDLASTET = "nedlastet"
+    UTLEVERT = "utlevert"
+    UTLEVERT_AVSLUTTET = "utlevert_avsluttet"
+    KANSELLERT = "kansellert"
+    ANNULLERT = "annullert"
+    ANNULLERT_AVSLUTNING = "annullert_avslutning"
+    TILBAKEKALT = "tilbakekalt"
+    UTLOPT = "utlopt"
+    LAGRINGSTID_UTE = "lagringstid_ute"
+
+
+@dataclass(frozen=True, slots=True)
+class Overgang:
+    """One allowed step, with the published rule or the choice behind it."""
+
+    fra: Fase
+    steg: Steg
+    til: Fase
+    kilde: str
+
+
+TRANSITIONS: tuple[Overgang, ...] = (
+    Overgang(Fase.INGEN, Steg.REKVIRERT, Fase.E, "REFARK, STAT"),
+    Overgang(Fase.INGEN, Steg.REKVIRERT_SOKNAD, Fase.B, "G2"),
+    Overgang(Fase.E, Steg.NEDLASTET, Fase.U, "Q8"),
+    Overgang(Fase.U, Steg.NEDLASTET, Fase.U, "domain b.2 #4: the holder may download again"),
+    Overgang(Fase.U_T, Steg.NEDLASTET, Fase.U_T, "domain b.2 #4: the holder may download again"),
+    Overgang(Fase.U, Steg.UTLEVERT, Fase.E, "STAT"),
+    Overgang(Fase.U, Steg.UTLEVERT_AVSLUTTET, Fase.R, "U6"),
+    Overgang(Fase.U, Steg.KANSELLERT, Fase.E, "U4"),
+    Overgang(Fase.U_T, Steg.UTLEVERT, Fase.T, "T2"),
+    Overgang(Fase.U_T, Steg.UTLEVERT_AVSLUTTET, Fase.R, "domain b.2 #6: the cause of the recall stays visible"),
+    Overgang(Fase.U_T, Steg.KANSELLERT, Fase.T, "T2"),
+    Overgang(Fase.E, Steg.ANNULLERT, Fase.E, "U5"),
+    Overgang(Fase.U, Steg.ANNULLERT, Fase.U, "U5"),
+    Overgang(Fase.U_T, Steg.ANNULLERT, Fase.U_T, "U5"),
+    Overgang(Fase.T, Steg.ANNULLERT, Fase.T, "U5"),
+    Overgang(Fase.R, Steg.ANNULLERT, Fase.R, "U5: another dispensing closed it"),
+    Overgang(Fase.R, Steg.ANNULLERT_AVSLUTNING, Fase.E, "domain b.2 #8"),
+    Overgang(Fase.E, Steg.TILBAKEKALT, Fase.T, "STAT"),
+    Overgang(Fase.U, Steg.TILBAKEKALT, Fase.U_T, "T2"),
+    Overgang(Fase.B, Steg.TILBAKEKALT, Fase.B_T, "T7"),
+    Overgang(Fase.E, Steg.UTLOPT, Fase.SLETTET, "K3"),
+    Overgang(Fase.A, Steg.UTLOPT, Fase.SLETTET, "K3, our reading for A"),
+    Overgang(Fase.X, Steg.UTLOPT, Fase.SLETTET, "K3, our reading for X"),
+    Overgang(Fase.R, Steg.LAGRINGSTID_UTE, Fase.SLETTET, "K2"),
+    Overgang(Fase.T, Steg.LAGRINGSTID_UTE, Fase.SLETTET, "K2, our reading for T"),
+)
+
+NEXT: dict[tuple[Fase, Steg], Fase] = {(o.fra, o.steg): o.til for o in TRANSITIONS}
+
+_UTILGJENGELIG = {Fase.B: 64, Fase.B_T: 64, Fase.A: 63, Fase.X: 62, Fase.R: 96, Fase.T: 97}
+
+REFUSALS: dict[tuple[Fase, Steg], int] = {
+    **{(fase, Steg.NEDLASTET): kode for fase, kode in _UTILGJENGELIG.items()},
+    **{
+        (fase, steg): 357
+        for fase in (Fase.E, Fase.B, Fase.B_T, Fase.A, Fase.R, Fase.T, Fase.X)
+        for steg in (Steg.UTLEVERT, Steg.UTLEVERT_AVSLUTTET, Steg.KANSELLERT)
+    },
+    **{(fase, Steg.TILBAKEKALT): 15 for fase in (Fase.A, Fase.R, Fase.X)},
+    **{(fase, Steg.TILBAKEKALT): 16 for fase in (Fase.T, Fase.U_T, Fase.B_T)},
+    **{(fase, Steg.ANNULLERT): 41 for fase in (Fase.B, Fase.B_T, Fase.A, Fase.X)},
+}
+"""7419 code with which a step is refused in a phase. A cancel without a download is refused like a report without one (U3 and
+357 speak of the report only; the code that fits a cancel of nothing best is the same)."""
+
+
+def fase(resept: Resept) -> Fase:
+    """The phase a prescription stands in."""
+    venter = resept.tilbakekalt is not None
+    if resept.status is Status.EKSPEDERBAR:
+        if resept.las is None:
+            return Fase.E
+        return Fase.U_T if venter else Fase.U
+    if resept.status is Status.UNDER_BEHANDLING_SLV:
+        return Fase.B_T if venter else Fase.B
+    return Fase(resept.status.value)
+
+
+def step(
+    resept: Resept, steg: Steg, now: datetime, *, las: Las | None = None, tilbakekalt: Tilbakekalt | None = None
+) -> Resept | int:
+    """The next version after a step, or the 7419 code that refuses it.
+
+    `las` is the lock that NEDLASTET sets, `tilbakekalt` the recall that TILBAKEKALT brings.
+    """
+    til = NEXT.get((fase(resept), steg))
+    if til is None:
+        return REFUSALS[fase(resept), steg]
+    if til is Fase.E and resept.tilbakekalt is not None:
+        til = Fase.T  # an annulled closing dispensing brings back a recall that had lost its effect
+    changed = replace(
+        resept,
+        versjon=resept.versjon + 1,
+        status=_STATUS[til],
+        las=(las or resept.las) if til in (Fase.U, Fase.U_T) else None,
+        tilbakekalt=tilbakekalt or resept.tilbakekalt,
+        lukket=(resept.lukket or now) if til in (Fase.R, Fase.T) else None,
+    )
+    assert fase(changed) is til, (fase(changed), til)
+    return changed
+
+
+_STATUS = {
+    Fase.E: Status.EKSPEDERBAR,
+    Fase.U: Status.EKSPEDERBAR,
+    Fase.U_T: Status.EKSPEDERBAR,
+    Fase.B: Status.UNDER_BEHANDLING_SLV,
+    Fase.B_T: Status.UNDER_BEHANDLING_SLV,
+    Fase.A: Status.AVSLATT_SLV,
+    Fase.R: Status.AVSLUTTET,
+    Fase.T: Status.TILBAKEKALT,
+    Fase.X: Status.UGYLDIG,
+}

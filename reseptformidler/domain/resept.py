@@ -1,0 +1,173 @@
+"""A prescription as the service holds it: what it is, and where in its life it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from reseptformidler.domain.hode import Address, Kode
+
+
+class Status(StrEnum):
+    """List 7408. `U` is never stored: it is what `E` with a lock is called (rules.md, section 3: lock and state are apart)."""
+
+    EKSPEDERBAR = "E"
+    UNDER_EKSPEDERING = "U"
+    UNDER_BEHANDLING_SLV = "B"
+    AVSLATT_SLV = "A"
+    AVSLUTTET = "R"
+    TILBAKEKALT = "T"
+    UGYLDIG = "X"
+
+
+@dataclass(frozen=True, slots=True)
+class Pasient:
+    """Whose prescription it is. `ident` is empty for those without national number (P1–P4)."""
+
+    ident: str
+    ident_type: str
+    """FNR or DNR (list 8116), empty without ident."""
+    fornavn: str
+    etternavn: str
+    mellomnavn: str = ""
+    fdato: date | None = None
+    """Always known: taken from the fnr where one is given (P5)."""
+    kjonn: str = ""
+    adresse: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rekvirent:
+    """Who wrote it: HPR number and name, and the organisation it came from (the address of M6 and M7)."""
+
+    hpr: str
+    navn: str
+    her: str
+    org_navn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vare:
+    """What the lists show of the item; the source of each field is M9.2 (R1408 4.3.1)."""
+
+    varegruppe: str
+    """L drug or A other goods (list 7402)."""
+    nr: str = ""
+    navn_form_styrke: str = ""
+    legemiddelblanding: str = ""
+    prod_gruppe: Kode | None = None
+    ref_hjemmel: Kode | None = None
+    bruksomrade: str = ""
+    antall: Decimal | None = None
+    pakningsstr: str = ""
+    enhet_pakning: Kode | None = None
+    mengde: tuple[str, str] | None = None
+    """Value and unit as they stood (PQ)."""
+    reiterasjon: int | None = None
+    bruk: Kode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ekspederingsanmodning:
+    """Binds the first dispensing, for LAR (`L`) all of them, to one utleverer (rules.md E5)."""
+
+    her: str
+    navn: str
+    metode: str
+    """List 7404: U, F, L, M."""
+    oppfylt: bool = False
+    """The first dispensing has been made."""
+
+    @property
+    def binder(self) -> bool:
+        """Whether the next dispensing is tied to the utleverer (E5)."""
+        return self.metode == "L" or not self.oppfylt
+
+
+@dataclass(frozen=True, slots=True)
+class Las:
+    """Held by one utleverer since a download (M9.3)."""
+
+    her: str
+    navn: str
+    siden: datetime
+    samtale: str
+    """MsgId that began the conversation, for RefToConversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tilbakekalt:
+    """A recall: done where the status is T, waiting for the dispensing to end (7419/13) or for the authority (14) otherwise."""
+
+    msg_id: UUID
+    tidspunkt: datetime
+    hpr: str
+    her: str
+    arsak: Kode
+    merknad: str = ""
+    ny_resept_id: str = ""
+    samtale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utlevering:
+    """One dispensing (an M10 that was neither a cancel nor an annulment), kept with the prescription."""
+
+    msg_id: UUID
+    """MsgId of the M10: what a later AnnulleringsId names."""
+    resept_id: UUID
+    her: str
+    dato: date
+    antall: Decimal
+    avsluttet: bool
+    annullert_av: UUID | None = None
+    egenandel: tuple[tuple[date, Decimal], ...] = ()
+    """None or four: start of the period and amount paid (NOK)."""
+    endret: bool = False
+    """It differed from what was prescribed: the M10 had an Intervensjon (rules.md U10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resept:
+    """One prescription in one version. `resept_id` is the MsgId of its M1."""
+
+    resept_id: UUID
+    versjon: int
+    """1 at birth, one more with each change; each version has one row of history."""
+    status: Status
+    mottatt: datetime
+    forskrivningsdato: date
+    utloper: date
+    pasient: Pasient
+    rekvirent: Rekvirent
+    vare: Vare
+    refnr: str = ""
+    last: bool = False
+    """LastResept: invisible without its RefNr."""
+    vergereservert: bool = False
+    eget_navn: bool = False
+    egen_praksis: bool = False
+    tidligste_utlevering: date | None = None
+    soknad_slv: str = ""
+    """List 7436, empty where no application is needed."""
+    ekspanm: Ekspederingsanmodning | None = None
+    las: Las | None = None
+    tilbakekalt: Tilbakekalt | None = None
+    lukket: datetime | None = None
+    """When it became R or T; deletion counts from here."""
+    samtale: str = ""
+    """The conversation the M1 stood in (its own MsgId where it began one)."""
+    siste_utlevering: date | None = None
+    """Date of the newest dispensing that is not annulled: kept here so that a list needs nothing but prescriptions."""
+    endret_farmasoyt: bool = False
+    """Some dispensing that is not annulled differed from what was prescribed."""
+
+    @property
+    def vist_status(self) -> Status:
+        """The status as the lists show it: E under a lock is U."""
+        if self.las is not None and self.status is Status.EKSPEDERBAR:
+            return Status.UNDER_EKSPEDERING
+        return self.status

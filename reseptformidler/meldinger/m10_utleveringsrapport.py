@@ -1,0 +1,349 @@
+"""M10, a utleverer reports what became of one item: dispensed, cancelled, or an earlier dispensing annulled (R1308).
+
+It ends the dispensing: the prescription is free again, finished, or recalled where a recall has waited for this (T2).
+Paper prescriptions are reported too; the service holds nothing of them and only passes the report on (U7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from lxml import etree
+
+from reseptformidler.domain import koder
+from reseptformidler.domain.aktor import Facts
+from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Tilstand, refused
+from reseptformidler.domain.hode import Kode, Patient
+from reseptformidler.domain.ident import is_person_number
+from reseptformidler.domain.livslop import Fase, Steg, fase, step
+from reseptformidler.domain.rapportering import Rapport, owed_recall, owed_reports, owed_reports_paper
+from reseptformidler.domain.resept import Ekspederingsanmodning, Resept, Utlevering
+from reseptformidler.meldinger.avsender import RAPPORTERENDE_UTLEVERER
+from reseptformidler.meldinger.krav import krav
+from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule
+from reseptformidler.reasons import reason
+from reseptformidler.wire import innhold
+from reseptformidler.wire.msghead import read_uuid
+
+_UL = "Utleveringsrapport/Utlevering"
+_DISPENSED_KINDS = {"Legemiddelpakning", "Legemiddelblanding", "Naringsmiddel", "MedForbMatr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Vare:
+    """The item that was dispensed, as far as the service judges it."""
+
+    form: str
+    """Element of the item: Legemiddelpakning, Naringsmiddel …; empty when only a product group stands."""
+    antall: Decimal | None
+    mengde: Decimal | None
+    enheter: tuple[Kode, ...]
+    """EnhetPakning of each package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utleveringsrapport:
+    """The content of an M10."""
+
+    resept_id: UUID | None
+    """None where it is no UUID: on paper any id will do."""
+    dato: date | None
+    annullering: bool
+    annullerings_id: str
+    avsluttet: Kode | None
+    vare: Vare | None
+    utleverer_her: str
+    """Of an Ident of type HER; empty for another type."""
+    intervensjon: bool
+    kansellering: Kode | None
+    reservert: bool
+    egenandel: tuple[tuple[date | None, Decimal | None], ...]
+    papirresept: bool | None
+    rekvirent_papir: bool
+
+    @property
+    def utlevert(self) -> bool:
+        """Whether it reports a dispensing or its annulment: anything but a cancel."""
+        return self.kansellering is None
+
+
+def parse(payload: etree._Element) -> Utleveringsrapport:
+    """Read Utleveringsrapport with its Utlevering."""
+    utlevering = innhold.child(payload, "Utlevering")
+    egenandel = [found for found in innhold.children(payload) if innhold.local(found) == "Egenandel"]
+    return Utleveringsrapport(
+        resept_id=read_uuid(innhold.text(utlevering, "ReseptId")),
+        dato=innhold.dato(utlevering, "Utleveringsdato"),
+        annullering=innhold.sann(utlevering, "Annullering") is True,
+        annullerings_id=innhold.text(utlevering, "AnnulleringsId"),
+        avsluttet=innhold.kode(utlevering, "Avsluttet"),
+        vare=_vare(utlevering),
+        utleverer_her=_her(innhold.child(innhold.child(utlevering, "Utleverer"), "HerId")),
+        intervensjon=innhold.child(utlevering, "Intervensjon") is not None,
+        kansellering=innhold.kode(payload, "Kanselleringskode"),
+        reservert=innhold.sann(payload, "ReservasjonRapportFastlege") is True,
+        egenandel=tuple(
+            (innhold.dato(found, "StartEgenandelsperiode"), innhold.attributt(found, "BetaltEgenandel", "V"))
+            for found in egenandel
+        ),
+        papirresept=innhold.sann(payload, "Papirresept"),
+        rekvirent_papir=innhold.child(payload, "RekvirentPapir") is not None,
+    )
+
+
+def _vare(utlevering: etree._Element | None) -> Vare | None:
+    dok = innhold.child(utlevering, "ReseptDokLegemiddel")
+    holder = innhold.child(dok, "Forskrivning")
+    if dok is None:
+        dok = holder = innhold.child(utlevering, "ReseptDokHandelsvare")
+    if dok is None:
+        return None
+    item = next((found for found in innhold.children(holder) if innhold.local(found) in _ITEMS), None)
+    pakninger = (found for found in innhold.children(item) if innhold.local(found) == "PakningsinfoResept")
+    return Vare(
+        form=innhold.local(item) if item is not None else "",
+        antall=innhold.desimal(dok, "Antall"),
+        mengde=innhold.attributt(dok, "Mengde", "V"),
+        enheter=tuple(enhet for pakning in pakninger if (enhet := innhold.kode(pakning, "EnhetPakning")) is not None),
+    )
+
+
+_ITEMS = {*_DISPENSED_KINDS, "LegemiddelMerkevare", "LegemiddelVirkestoff", "Legemiddeldose", "Brystprotese"}
+
+
+def _her(ident: etree._Element | None) -> str:
+    kind = innhold.kode(ident, "TypeId")
+    return innhold.text(ident, "Id") if kind is not None and kind.v == "HER" else ""
+
+
+# ---------------------------------------------------------------------------------------------------------------- rules
+
+
+def _krav(kode: int, detalj: str, brutt: Callable[[Utleveringsrapport], bool], kilde: str = "") -> Rule:
+    return krav(kode, detalj, lambda m, _: brutt(m.content), kilde=kilde)
+
+
+def _person_numbers(patient: Patient | None) -> tuple[str, ...]:
+    return tuple(ident.id for ident in patient.idents if ident.type.v in ("FNR", "DNR")) if patient is not None else ()
+
+
+def _bad_quantity(r: Utleveringsrapport) -> bool:
+    if not r.utlevert or r.annullering or r.vare is None:
+        return False
+    by_amount = r.vare.form == "Legemiddelblanding" and r.vare.antall is None
+    quantity = r.vare.mengde if by_amount else r.vare.antall
+    return quantity is None or quantity <= 0
+
+
+def _negative_annulment(r: Utleveringsrapport) -> bool:
+    return r.utlevert and r.annullering and r.vare is not None and (r.vare.antall or Decimal(0)) < 0
+
+
+def _unknown_unit(r: Utleveringsrapport) -> bool:
+    known = (koder.ENHET_PAKNING_APOTEK, koder.ENHET_PAKNING)
+    return r.vare is not None and any(not any(enhet.v in liste for liste in known) for enhet in r.vare.enheter)
+
+
+def _wrong_numbers(m: Mottatt, _: Facts) -> bool:
+    return not all(map(is_person_number, _person_numbers(m.head.patient)))
+
+
+def _two_numbers(m: Mottatt, _: Facts) -> bool:
+    return len(_person_numbers(m.head.patient)) > 1
+
+
+def _paper_without_number(m: Mottatt, _: Facts) -> bool:
+    return m.content.papirresept is True and not _person_numbers(m.head.patient)
+
+
+def _other_utleverer(m: Mottatt, _: Facts) -> bool:
+    content: Utleveringsrapport = m.content
+    return content.utleverer_her != m.head.sender.ident("HER")
+
+
+RULES = (
+    _krav(272, f"{_UL}/ReseptId", lambda r: r.resept_id is None and not r.papirresept, "U8"),
+    _krav(66, f"{_UL}/Avsluttet", lambda r: not r.utlevert and r.avsluttet is not None and r.avsluttet.v == "1", "U4"),
+    _krav(67, f"{_UL}/Intervensjon", lambda r: not r.utlevert and r.intervensjon, "U4"),
+    _krav(124, "Utleveringsrapport/Kanselleringskode", lambda r: not r.utlevert and r.annullering, "U4"),
+    _krav(230, f"{_UL}/Avsluttet", lambda r: r.avsluttet is not None and r.avsluttet.v not in koder.JA_NEI),
+    _krav(356, _UL, lambda r: r.utlevert and r.vare is None),
+    _krav(264, _UL, lambda r: r.utlevert and r.vare is not None and r.vare.form not in _DISPENSED_KINDS),
+    _krav(265, f"{_UL}/*/Antall", _bad_quantity, "U13"),
+    _krav(276, f"{_UL}/*/Antall", _negative_annulment, "U13"),
+    _krav(132, f"{_UL}/*/EnhetPakning", _unknown_unit),
+    _krav(320, f"{_UL}/Utleveringsdato", lambda r: r.dato is None),
+    _krav(72, "Egenandel/StartEgenandelsperiode", lambda r: any(start is None for start, _ in r.egenandel), "U2"),
+    _krav(73, "Egenandel/BetaltEgenandel", lambda r: any(betalt is None for _, betalt in r.egenandel), "U2"),
+    _krav(320, f"{_UL}/AnnulleringsId", lambda r: r.annullering and not r.annullerings_id, "U5"),
+    _krav(
+        320,
+        "Utleveringsrapport/Kanselleringskode",
+        lambda r: r.kansellering is not None and (r.kansellering.v not in koder.KANSELLERING or r.papirresept is True),
+        "Q10",
+    ),
+    _krav(320, "Utleveringsrapport/Papirresept", lambda r: r.papirresept is False, "U7"),
+    _krav(320, "Utleveringsrapport/RekvirentPapir", lambda r: r.papirresept is True and not r.rekvirent_papir, "U7"),
+    _krav(320, "Utleveringsrapport/Egenandel", lambda r: r.papirresept is True and bool(r.egenandel), "U7"),
+    krav(115, "Patient/Ident", _wrong_numbers),
+    krav(275, "Patient/Ident", _two_numbers),
+    krav(257, "Patient/Ident", _paper_without_number, kilde="U7"),
+    krav(286, f"{_UL}/Utleverer/HerId", _other_utleverer),
+)
+
+
+# ------------------------------------------------------------------------------------------------------------- decision
+
+
+def needs(m: Mottatt) -> Needs:
+    """The prescription in any state; earlier dispensings only for an annulment; nothing for paper."""
+    content: Utleveringsrapport = m.content
+    if content.papirresept or content.resept_id is None:
+        return Needs()
+    return Needs(resepter=(content.resept_id,), alle=True, dokumenter=content.annullering)
+
+
+def decide(m: Mottatt, tilstand: Tilstand, _: Facts, now: datetime) -> Decision:
+    """What the report does to the prescription, and whom it must be told."""
+    content: Utleveringsrapport = m.content
+    if content.papirresept:
+        return Decision(owed=owed_reports_paper(_rapport(m)))
+    resept = tilstand.resept(content.resept_id) if content.resept_id is not None else None
+    if resept is None:
+        return _refused(1, f"{_UL}/ReseptId")
+    if _other_patient(m, resept):
+        return _refused(271, "Patient/Ident")
+    if content.annullering:
+        return _annul(m, resept, tilstand, now)
+    if resept.las is not None and resept.las.her != m.head.sender.ident("HER"):
+        return _refused(69, f"{_UL}/ReseptId")
+    return _dispense(m, resept, now) if content.utlevert else _cancel(resept, now)
+
+
+def _other_patient(m: Mottatt, resept: Resept) -> bool:
+    """271. A cancel may leave the patient out; a dispensing may not, or the check would be passed by saying nothing."""
+    numbers = _person_numbers(m.head.patient)
+    if not numbers:
+        return m.content.utlevert and bool(resept.pasient.ident)
+    return numbers[0] != resept.pasient.ident and bool(resept.pasient.ident)
+
+
+def _cancel(resept: Resept, now: datetime) -> Decision:
+    changed = step(resept, Steg.KANSELLERT, now)
+    if isinstance(changed, int):
+        return _refused(changed, f"{_UL}/ReseptId")
+    return Decision(
+        changed=(changed,),
+        hendelser=(_hendelse(resept, Steg.KANSELLERT, changed),),
+        owed=owed_recall(resept, changed, now),
+    )
+
+
+def _dispense(m: Mottatt, resept: Resept, now: datetime) -> Decision:
+    utlevering = _utlevering(m, resept)
+    steg = Steg.UTLEVERT_AVSLUTTET if utlevering.avsluttet else Steg.UTLEVERT
+    changed = step(resept, steg, now)
+    if isinstance(changed, int):
+        return _refused(changed, f"{_UL}/ReseptId")
+    changed = replace(
+        changed,
+        siste_utlevering=max(utlevering.dato, resept.siste_utlevering or utlevering.dato),
+        endret_farmasoyt=resept.endret_farmasoyt or utlevering.endret,
+        ekspanm=_fulfilled(resept.ekspanm, dispensed=True),
+    )
+    return Decision(
+        changed=(changed,),
+        utlevering=utlevering,
+        hendelser=(_hendelse(resept, steg, changed),),
+        owed=(*owed_reports(_rapport(m), resept), *owed_recall(resept, changed, now)),
+    )
+
+
+def _annul(m: Mottatt, resept: Resept, tilstand: Tilstand, now: datetime) -> Decision:
+    """U5: by the pharmacy that reported the dispensing, once. The prescription is as if it had not been."""
+    annulled = _annullable(m, resept, tilstand)
+    if annulled is None:
+        return _refused(41, f"{_UL}/AnnulleringsId")
+    reopens = annulled.avsluttet and fase(resept) is Fase.R
+    steg = Steg.ANNULLERT_AVSLUTNING if reopens else Steg.ANNULLERT
+    changed = step(resept, steg, now)
+    if isinstance(changed, int):
+        return _refused(changed, f"{_UL}/ReseptId")
+    left = [u for u in _dispensed(resept, tilstand) if u.msg_id != annulled.msg_id]
+    changed = replace(
+        changed,
+        siste_utlevering=max((u.dato for u in left), default=None),
+        endret_farmasoyt=any(u.endret for u in left),
+        ekspanm=_fulfilled(resept.ekspanm, dispensed=bool(left)),
+    )
+    return Decision(
+        changed=(changed,),
+        annullert=annulled.msg_id,
+        hendelser=(_hendelse(resept, steg, changed),),
+        owed=(*owed_reports(_rapport(m), resept), *owed_recall(resept, changed, now)),
+    )
+
+
+def _dispensed(resept: Resept, tilstand: Tilstand) -> list[Utlevering]:
+    return [u for u in tilstand.utleveringer if u.resept_id == resept.resept_id and u.annullert_av is None]
+
+
+def _annullable(m: Mottatt, resept: Resept, tilstand: Tilstand) -> Utlevering | None:
+    wanted, her = read_uuid(m.content.annullerings_id), m.head.sender.ident("HER")
+    return next((u for u in _dispensed(resept, tilstand) if u.msg_id == wanted and u.her == her), None)
+
+
+def _utlevering(m: Mottatt, resept: Resept) -> Utlevering:
+    content: Utleveringsrapport = m.content
+    assert content.dato is not None
+    assert content.vare is not None
+    return Utlevering(
+        msg_id=m.msg_id,
+        resept_id=resept.resept_id,
+        her=m.head.sender.ident("HER"),
+        dato=content.dato,
+        antall=content.vare.antall or Decimal(0),
+        avsluttet=content.avsluttet is not None and content.avsluttet.v == "1",
+        egenandel=tuple(
+            (start, betalt) for start, betalt in content.egenandel if start is not None and betalt is not None
+        ),
+        endret=content.intervensjon,
+    )
+
+
+def _fulfilled(ekspanm: Ekspederingsanmodning | None, *, dispensed: bool) -> Ekspederingsanmodning | None:
+    return replace(ekspanm, oppfylt=dispensed) if ekspanm is not None else None
+
+
+def _rapport(m: Mottatt) -> Rapport:
+    content: Utleveringsrapport = m.content
+    return Rapport(str(m.msg_id), m.samtale, annullering=content.annullering, reservert=content.reservert)
+
+
+def _hendelse(resept: Resept, steg: Steg, changed: Resept) -> Hendelse:
+    return Hendelse(resept.resept_id, changed.versjon, steg, fase(resept), fase(changed))
+
+
+def _refused(kode: int, detalj: str) -> Decision:
+    return refused(Finding(reason(kode), detalj))
+
+
+M10 = MeldingType(
+    token="m10",  # noqa: S106  # the schema's token, no secret
+    code="ERM10",
+    dn=koder.MELDINGSTYPE.navn["ERM10"],
+    namespaces=("http://www.kith.no/xmlstds/eresept/m10/2013-10-08",),
+    root="Utleveringsrapport",
+    operations=(("Utleverer", "M10"),),
+    avsender=Avsendertype.UTLEVERER,
+    signed=False,
+    reply="APPREC",
+    parse=parse,
+    rules=(*RAPPORTERENDE_UTLEVERER, *RULES),
+    needs=needs,
+    decide=decide,
+)

@@ -1,0 +1,1 @@
+"""What the registers outside say of organisations and health personnel: read only."""

@@ -1,0 +1,207 @@
+"""Registers from files: what `--registers FILE` reads, where the live registers are not used.
+
+The format is TOML, described in docs/registers.md; every value is checked when it is read.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from reseptformidler.domain import ident
+from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
+
+
+class RegisterError(Exception):
+    """A register file cannot be used; the text gives the file, the place in it and what is wrong, never a value."""
+
+
+class FixedRegisters:
+    """Registers that do not change. Later entries win over earlier ones with the same key."""
+
+    def __init__(
+        self,
+        aktorer: Iterable[Aktor] = (),
+        helsepersonell: Iterable[Helsepersonell] = (),
+        kort: Mapping[str, str] = MappingProxyType({}),
+        refnr: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`kort`: HPR number by the subject serialNumber of a person's certificates; `refnr`: HPR number by RefNr."""
+        self._aktorer = {aktor.her: aktor for aktor in aktorer}
+        self._helsepersonell = {person.hpr: person for person in helsepersonell}
+        self._kort = dict(kort)
+        self._refnr = dict(refnr)
+
+    @classmethod
+    def load(cls, paths: Iterable[Path]) -> FixedRegisters:
+        """The registers in these files; a later file wins. RegisterError: a file cannot be read or breaks a rule."""
+        loaded = cls()
+        for path in paths:
+            loaded = loaded.merged(_read(path).registers())
+        return loaded
+
+    def merged(self, later: FixedRegisters) -> FixedRegisters:
+        """These registers and `later`, which wins."""
+        return FixedRegisters(
+            (*self._aktorer.values(), *later._aktorer.values()),
+            (*self._helsepersonell.values(), *later._helsepersonell.values()),
+            self._kort | later._kort,
+            self._refnr | later._refnr,
+        )
+
+    def aktor(self, her: str) -> Aktor | None:
+        """The organisation with this HER-id."""
+        return self._aktorer.get(her)
+
+    def helsepersonell_by_hpr(self, hpr: str) -> Helsepersonell | None:
+        """The health person with this HPR number: nine digits, padded with zeros."""
+        return self._helsepersonell.get(hpr)
+
+    def helsepersonell_by_person(self, subject_serial: str) -> Helsepersonell | None:
+        """Who holds certificates with this subject serialNumber: the authority's person service and HPR in one."""
+        return self._helsepersonell.get(self._kort.get(subject_serial, ""))
+
+    @property
+    def aktorer(self) -> tuple[Aktor, ...]:
+        """All organisations."""
+        return tuple(self._aktorer.values())
+
+    @property
+    def refnr(self) -> tuple[tuple[str, str], ...]:
+        """The reference numbers that were issued: (RefNr, HPR number of the prescriber)."""
+        return tuple(self._refnr.items())
+
+
+def _checked(test: Callable[[str], bool], what: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not test(text):
+            raise ValueError(f"is no {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Her = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,10}$")]
+Orgnr = Annotated[str, _checked(ident.is_orgnr, "organisation number (nine digits, check digit)")]
+Hpr = Annotated[str, _checked(ident.is_hpr, "HPR number (nine digits, padded with zeros)")]
+PersonNr = Annotated[str, _checked(ident.is_person_number, "fødselsnummer or D-number")]
+Refnr = Annotated[str, _checked(ident.is_refnr, "reference number (ten digits, check digit)")]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AktorEntry(_Entry):
+    """[[aktor]]: the fields of `Aktor`."""
+
+    her: Her
+    navn: Text
+    type: Aktortype
+    enh: Orgnr
+    lok: Orgnr | None = None
+    ako: Annotated[str, StringConstraints(pattern=r"^[0-9]*$")] = ""
+    aktiv: bool = True
+    godkjent: bool = True
+    svartelistet: bool = False
+    spesialist: bool = False
+    cpa: bool = True
+
+    def value(self) -> Aktor:
+        """As the domain has it."""
+        return Aktor(**{**self.model_dump(), "lok": self.lok or ""})
+
+
+class HelsepersonellEntry(_Entry):
+    """[[helsepersonell]]: the fields of `Helsepersonell`, and the subject serialNumber of each certificate (`kort`)."""
+
+    hpr: Hpr
+    fnr: PersonNr
+    fornavn: Text
+    etternavn: Text
+    kategorier: tuple[Text, ...] = ("LE",)
+    autorisert: bool = True
+    rekvisisjonsrett: bool = True
+    a_preparat: bool = True
+    rett_fra: date | None = None
+    rett_til: date | None = None
+    suspendert: bool = False
+    rett_suspendert: bool = False
+    avsluttet: bool = False
+    rett_avsluttet: bool = False
+    dodsdato: date | None = None
+    kort: tuple[Text, ...] = ()
+
+    def value(self) -> Helsepersonell:
+        """As the domain has it."""
+        return Helsepersonell(**self.model_dump(exclude={"kort"}))
+
+
+class RefnrEntry(_Entry):
+    """[[refnr]]: a series of reference numbers that one prescriber was given."""
+
+    hpr: Hpr
+    numre: tuple[Refnr, ...] = Field(min_length=1)
+
+
+class RegisterFile(_Entry):
+    """A whole file."""
+
+    aktor: tuple[AktorEntry, ...] = ()
+    helsepersonell: tuple[HelsepersonellEntry, ...] = ()
+    refnr: tuple[RefnrEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _keys_once(self) -> RegisterFile:
+        _once("aktor: her", (one.her for one in self.aktor))
+        _once("helsepersonell: hpr", (one.hpr for one in self.helsepersonell))
+        _once("helsepersonell: kort", (kort for one in self.helsepersonell for kort in one.kort))
+        _once("refnr: numre", (number for one in self.refnr for number in one.numre))
+        return self
+
+    def registers(self) -> FixedRegisters:
+        """The file's content."""
+        return FixedRegisters(
+            (one.value() for one in self.aktor),
+            (one.value() for one in self.helsepersonell),
+            {kort: one.hpr for one in self.helsepersonell for kort in one.kort},
+            {number: one.hpr for one in self.refnr for number in one.numre},
+        )
+
+
+def _once(name: str, keys: Iterable[str]) -> None:
+    """ValueError: a key stands twice; which one is told by its place among the keys, from 1."""
+    places: dict[str, int] = {}
+    for place, key in enumerate(keys, start=1):
+        if key in places:
+            raise ValueError(f"{name}: number {place} repeats number {places[key]}")
+        places[key] = place
+
+
+def _read(path: Path) -> RegisterFile:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RegisterError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RegisterError(f"{path}: not UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RegisterError(f"{path}: not TOML: {error}") from None
+    try:
+        return RegisterFile.model_validate(content)
+    except ValidationError as error:
+        wrong = (f"{path}: {_place(one['loc'])}{one['msg']}" for one in error.errors(include_input=False))
+        raise RegisterError("\n".join(wrong)) from None
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in the file, as `aktor[2].enh: `; entries count from 1, as people do."""
+    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return f"{text.removeprefix('.')}: " if text else ""

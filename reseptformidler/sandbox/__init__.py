@@ -1,0 +1,1 @@
+"""A synthetic world to try the service in: registers, patients, certificates, messages. No person in it exists."""

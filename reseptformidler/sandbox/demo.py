@@ -1,0 +1,146 @@
+"""The demonstration: one prescription from M1 to M10 through the service's own interface, as a readable timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from reseptformidler.sandbox import messages
+from reseptformidler.sandbox.client import Answer, Client
+from reseptformidler.sandbox.head import Hode
+from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
+from reseptformidler.sandbox.pki import Pki
+from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
+from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.varer import TABLETT
+
+Tell = Callable[[str], None]
+
+
+class DemoFailed(Exception):
+    """The service answered something else than the standard promises; the text says where."""
+
+
+@dataclass(slots=True)
+class Story:
+    """Who takes part, and what has been told."""
+
+    client: Client
+    pki: Pki
+    clock: Callable[[], datetime]
+    tell: Tell
+    steps: int = 0
+    lege = LEGER[0]
+    kollega = LEGER[1]
+    apotek = APOTEK[0]
+    annet_apotek = APOTEK[1]
+    person = PERSONER[0]
+    conversation: dict[str, str] = field(default_factory=dict)
+
+    def hode(self, parent: str = "", conversation: str = "", msg_id: UUID | None = None) -> Hode:
+        """A head for a message of now."""
+        return Hode(msg_id or uuid4(), self.clock(), parent, conversation)
+
+    def signed(self, octets: bytes) -> bytes:
+        """With the signature of the story's doctor."""
+        return sign(octets, self.pki.card(self.lege, self.clock()))
+
+    async def send(
+        self, who: str, what: str, call: tuple[str, str], octets: bytes, *, refused: str = "", says: str = ""
+    ) -> Answer:
+        """Send one message, tell what was answered, and hold it against what is expected: accepted, or `refused` with a code."""
+        answer = await self.client.call(*call, octets)
+        self.steps += 1
+        code = answer.errors[0][0] if answer.errors and answer.status == "2" else ""
+        told = says or (f"avvist: {code} {answer.errors[0][1]}" if code else "AppRec OK")
+        self.tell(f"{self.steps:>3}  {who:<31} {what:<38} {told:<66} {answer.seconds * 1000:6.1f} ms")
+        if code != refused:
+            raise DemoFailed(f"step {self.steps}: expected {refused or 'acceptance'}, got {code or 'acceptance'}")
+        return answer
+
+
+async def play(client: Client, pki: Pki, clock: Callable[[], datetime], tell: Tell) -> None:
+    """Play the story; DemoFailed when an answer is not the promised one."""
+    story = Story(client, pki, clock, tell)
+    tell(f"     {'who':<31} {'sends':<38} {'is answered':<66}      took")
+    await story.send(
+        "an EPJ", "MV: is the connection well?", ("Rekvirent", "Verify"), messages.mv(story.hode(), story.lege.kontor)
+    )
+    resept_id, m1 = await _prescribe(story)
+    await _dispense(story, resept_id)
+    await _repeat(story, m1)
+    await _recall(story)
+    tell(f"     demo passed: {story.steps} messages")
+
+
+async def _prescribe(story: Story) -> tuple[UUID, bytes]:
+    hode = story.hode()
+    m1 = story.signed(messages.m1(hode, story.lege, story.person, Resept(TABLETT, reiterasjon=1)))
+    await story.send(story.lege.navn + ", lege", "M1: a prescription, signed", ("Rekvirent", "M1"), m1)
+    return hode.msg_id, m1
+
+
+async def _dispense(story: Story, resept_id: UUID) -> None:
+    """Search, download, dispense; another pharmacy cannot come between."""
+    search = story.hode()
+    m91 = messages.m91(search, story.apotek, Sok(fnr=story.person.ident))
+    m92 = await story.send(
+        story.apotek.navn, "M9.1: the patient's prescriptions?", ("Utleverer", "M9_1"), m91, says="M9.2, the list"
+    )
+    if str(resept_id) not in {e.text for e in m92.root.iter("{*}ReseptId")}:
+        raise DemoFailed("the prescription is not in the list")
+    talk = str(search.msg_id)
+    m93 = messages.m93(story.hode(m92.msg_id, talk), story.apotek, str(resept_id))
+    m94 = await story.send(
+        story.apotek.navn, "M9.3: this one, please", ("Utleverer", "M9_3"), m93, says="M9.4, the M1 as signed; locked"
+    )
+    other = messages.m93(story.hode(m92.msg_id, talk), story.annet_apotek, str(resept_id))
+    await story.send(story.annet_apotek.navn, "M9.3: the same one", ("Utleverer", "M9_3"), other, refused="69")
+    report = Rapport(str(resept_id), TABLETT, avsluttet=True)
+    m10 = messages.m10(story.hode(m94.msg_id, talk), story.apotek, story.person, report)
+    first = await story.send(story.apotek.navn, "M10: dispensed, and finished", ("Utleverer", "M10"), m10)
+    again = await story.send(
+        story.apotek.navn,
+        "the same M10 again (no answer came)",
+        ("Utleverer", "M10"),
+        m10,
+        says="the same AppRec, byte for byte",
+    )
+    if first.octets != again.octets:
+        raise DemoFailed("a repeated message got another answer")
+    later = messages.m93(story.hode(m92.msg_id, talk), story.annet_apotek, str(resept_id))
+    await story.send(story.annet_apotek.navn, "M9.3: is there more of it?", ("Utleverer", "M9_3"), later, refused="96")
+
+
+async def _repeat(story: Story, m1: bytes) -> None:
+    """What was signed cannot be changed on the way."""
+    changed = m1.replace(b"<Reiterasjon>1</Reiterasjon>", b"<Reiterasjon>9</Reiterasjon>")
+    old, new = m1.split(b"<MsgId>")[1][:36], str(uuid4()).encode()
+    await story.send(
+        "somebody in between",
+        "M1: more repetitions than signed",
+        ("Rekvirent", "M1"),
+        changed.replace(old, new),
+        refused="43",
+    )
+
+
+async def _recall(story: Story) -> None:
+    resept_id, _ = await _prescribe(story)
+    m5 = story.signed(
+        messages.m5(story.hode(), story.lege, story.person, Tilbakekalling(str(resept_id), "2", "Seponert"))
+    )
+    await story.send(story.lege.navn + ", lege", "M5: recalls it", ("Rekvirent", "M5"), m5)
+    search = story.hode()
+    m91 = messages.m91(search, story.apotek, Sok(fnr=story.person.ident, alle=True))
+    m92 = await story.send(
+        story.apotek.navn,
+        "M9.1: all of them, also the ended?",
+        ("Utleverer", "M9_1"),
+        m91,
+        says="M9.2, the recalled one among them",
+    )
+    m93 = messages.m93(story.hode(m92.msg_id, str(search.msg_id)), story.apotek, str(resept_id))
+    await story.send(story.apotek.navn, "M9.3: the recalled one", ("Utleverer", "M9_3"), m93, refused="97")

@@ -1,0 +1,52 @@
+"""What goes into the batcher and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from reseptformidler.domain.decision import Decision, Needs, Tilstand
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message, after all that can be judged without the store.
+
+    `decide` and `render` are pure as far as the store knows: both may be called several times, and only the last
+    decision and its answer are kept.
+    """
+
+    sender: str
+    msg_id: UUID
+    sha256: bytes
+    """Of `octets`: another message under a known MsgId is told apart by it."""
+    type: str
+    octets: bytes
+    received: datetime
+    """With time zone."""
+    needs: Needs
+    decide: Callable[[Tilstand], Decision]
+    render: Callable[[Decision], bytes]
+
+    def touches(self) -> frozenset[Hashable]:
+        """What no other message of the same moment may touch: its claim, the prescriptions and numbers it names."""
+        return frozenset({(self.sender, self.msg_id), self.msg_id, *self.needs.resepter, *self.needs.refnr})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message that is committed, and its one answer."""
+
+    answer: bytes
+    accepted: bool
+    reasons: tuple[str, ...]
+    """Codes of the refusals, or of the notes of an accepted message."""
+    repeated: bool = False
+    """The message had been committed before; this is the answer it got then."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherBytes:
+    """Not stored: the MsgId is that of another message (7419/65)."""

@@ -1,0 +1,126 @@
+"""Reading what a batch asks for, without locks: the state each message is decided on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
+import asyncpg
+
+from reseptformidler.domain.decision import Needs, RefNr, Tilstand
+from reseptformidler.domain.resept import Resept, Status, Utlevering
+from reseptformidler.store.encode import Encoder
+from reseptformidler.store.item import Item, OtherBytes, Stored
+from reseptformidler.store.keys import Keyring
+from reseptformidler.store.queries import Connection, commit, fetch
+from reseptformidler.store.seal import key_ids
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The rows that a batch asked for, still sealed; `tilstand` opens what one message asked for."""
+
+    encoder: Encoder
+    resepter: Sequence[asyncpg.Record] = ()
+    dokumenter: Mapping[UUID, Sequence[asyncpg.Record]] = field(default_factory=dict)
+    """By resept_id."""
+    refnr: Mapping[bytes, asyncpg.Record] = field(default_factory=dict)
+    _found_by: dict[UUID | bytes, list[asyncpg.Record]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._found_by = defaultdict(list)
+        for row in self.resepter:
+            for key in (row["resept_id"], row["pasient"], row["refnr"], row["nodsok"]):
+                self._found_by[key].append(row)
+
+    def rows(self, needs: Needs) -> list[asyncpg.Record]:
+        """The prescriptions that one message asked for, oldest first; those of its whole batch are here."""
+        found = {row["resept_id"]: row for key in needs.resepter for row in self._found_by.get(key, ())}
+        for key in set().union(*self.encoder.needed_keys(needs)):
+            for row in self._found_by.get(key, ()):
+                if needs.alle or row["status"] == Status.EKSPEDERBAR:
+                    found[row["resept_id"]] = row
+        return sorted(found.values(), key=itemgetter("mottatt", "resept_id"))
+
+    def tilstand(self, needs: Needs) -> Tilstand:
+        """What the store held of it. Unsealable if a row of it cannot be read."""
+        rows = self.rows(needs)
+        documents = [d for row in rows for d in self.dokumenter.get(row["resept_id"], ())] if needs.dokumenter else []
+        return Tilstand(
+            resepter=tuple(self._open_resept(row) for row in rows),
+            utleveringer=tuple(self._open_utlevering(row) for row in documents if row["utlevering"] is not None),
+            refnr=self._open_refnr(needs),
+            dokumenter={row["msg_id"]: self._open_dokument(row) for row in documents},
+        )
+
+    def _open_resept(self, row: asyncpg.Record) -> Resept:
+        return self.encoder.open_resept(row["resept_id"], row["versjon"], row["innhold"])
+
+    def _open_utlevering(self, row: asyncpg.Record) -> Utlevering:
+        return self.encoder.open_utlevering(row["resept_id"], row["msg_id"], row["utlevering"], row["annullert_av"])
+
+    def _open_dokument(self, row: asyncpg.Record) -> bytes:
+        return self.encoder.open_dokument(row["resept_id"], row["msg_id"], row["dokument"])
+
+    def _open_refnr(self, needs: Needs) -> tuple[RefNr, ...]:
+        rows = (self.refnr.get(self.encoder.refnr_hash(refnr)) for refnr in needs.refnr)
+        return tuple(self.encoder.open_refnr(row["refnr"], row["innhold"], aktiv=row["aktiv"]) for row in rows if row)
+
+
+async def load(connection: Connection, encoder: Encoder, keys: Keyring, needs: Sequence[Needs]) -> Loaded:
+    """Everything these messages ask for; no statement is made for what none asks for.
+
+    Documents are read after their prescriptions: they may be newer than them, never older, and the version guard of
+    what is applied then finds that out.
+    """
+    keyed = [encoder.needed_keys(need) for need in needs]
+    ids = sorted({resept_id for need in needs for resept_id in need.resepter})
+    patients = _union(key[0] for key in keyed)
+    patients_all = _union(key[0] for key, need in zip(keyed, needs, strict=True) if need.alle)
+    refnr, nodsok = _union(key[1] for key in keyed), _union(key[2] for key in keyed)
+    rows = numbers = documents = []
+    if ids or patients or refnr or nodsok:
+        rows = await fetch(connection, "load.resepter", ids, patients, patients_all, refnr, nodsok)
+    if refnr:
+        numbers = await fetch(connection, "load.refnr", refnr)
+    loaded = Loaded(encoder, resepter=rows, refnr={row["refnr"]: row for row in numbers})
+    if documented := {row["resept_id"] for need in needs if need.dokumenter for row in loaded.rows(need)}:
+        documents = await fetch(connection, "load.dokumenter", sorted(documented))
+        loaded.dokumenter = {key: list(some) for key, some in groupby(documents, itemgetter("resept_id"))}
+    await keys.fetch(connection, key_ids(_sealed(rows, numbers, documents)))
+    return loaded
+
+
+async def load_repeats(
+    connection: Connection, encoder: Encoder, keys: Keyring, items: Sequence[Item]
+) -> dict[tuple[str, UUID], Stored | OtherBytes]:
+    """The first answers of messages that were committed before, or OtherBytes, by sender and MsgId."""
+    names = [item.sender for item in items], [item.msg_id for item in items]
+    rows = {(row["avsender"], row["msg_id"]): row for row in await commit(connection, "load.repeats", *names)}
+    await keys.fetch(connection, key_ids(row["svar"] for row in rows.values()))
+    return {(item.sender, item.msg_id): _first_answer(encoder, item, rows[item.sender, item.msg_id]) for item in items}
+
+
+def _first_answer(encoder: Encoder, item: Item, row: asyncpg.Record) -> Stored | OtherBytes:
+    if row["sha256"] != item.sha256:
+        return OtherBytes()
+    answer = encoder.open_svar(item.sender, item.msg_id, row["svar"])
+    return Stored(answer, accepted=row["godtatt"], reasons=tuple(row["arsaker"].split()), repeated=True)
+
+
+def _sealed(
+    rows: Sequence[asyncpg.Record], numbers: Sequence[asyncpg.Record], documents: Sequence[asyncpg.Record]
+) -> Iterator[bytes]:
+    yield from (row["innhold"] for row in (*rows, *numbers))
+    for row in documents:
+        yield row["dokument"]
+        if row["utlevering"] is not None:
+            yield row["utlevering"]
+
+
+def _union(sets: Iterable[set[bytes]]) -> list[bytes]:
+    return sorted(set().union(*sets))

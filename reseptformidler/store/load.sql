@@ -1,0 +1,38 @@
+-- name: load.resepter
+-- Every prescription that a batch asks for: by id, by patient (active ones; of $3 the others too), by reference
+-- number, by emergency search. The ids are found in the indexes alone, then each row is read once.
+WITH found AS (
+    SELECT unnest($1::uuid[]) AS resept_id
+    UNION
+    SELECT r.resept_id FROM resept r WHERE r.pasient = ANY ($2::bytea[]) AND r.status = 'E'
+    UNION
+    SELECT r.resept_id FROM resept r WHERE r.pasient = ANY ($3::bytea[]) AND r.status <> 'E'
+    UNION
+    SELECT r.resept_id FROM resept r WHERE r.refnr = ANY ($4::bytea[])
+    UNION
+    SELECT r.resept_id FROM resept r WHERE r.nodsok = ANY ($5::bytea[])
+)
+SELECT r.resept_id, r.versjon, r.mottatt, r.status, r.pasient, r.refnr, r.nodsok, r.innhold
+FROM found JOIN resept r USING (resept_id);
+
+-- name: load.dokumenter
+-- The messages that belong to prescriptions, together for each, oldest first.
+SELECT resept_id, msg_id, annullert_av, utlevering, dokument
+FROM resept_dokument WHERE resept_id = ANY ($1::uuid[]) ORDER BY resept_id, mottatt, msg_id;
+
+-- name: load.refnr
+-- Issued reference numbers; aktiv: a prescription under the number is still there.
+SELECT n.refnr, n.innhold, EXISTS (SELECT FROM resept r WHERE r.refnr = n.refnr) AS aktiv
+FROM refnr n WHERE n.refnr = ANY ($1::bytea[]);
+
+-- name: load.repeats
+-- The first answers of repeated messages. Counting the repeat is a commit of its own: so this answer too leaves only
+-- when the standby has everything up to here, the first commit included.
+WITH counted AS (
+    UPDATE krav k SET gjentatt = k.gjentatt + 1
+    FROM unnest($1::text[], $2::uuid[]) AS m (avsender, msg_id)
+    WHERE k.avsender = m.avsender AND k.msg_id = m.msg_id
+    RETURNING k.avsender, k.msg_id, k.sha256, k.mottatt
+)
+SELECT c.avsender, c.msg_id, c.sha256, i.godtatt, i.arsaker, i.svar
+FROM counted c JOIN innboks i USING (mottatt, avsender, msg_id);

@@ -1,0 +1,35 @@
+"""Connections to PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Pool: TypeAlias = "asyncpg.Pool[Any]"
+
+SETTINGS = {
+    "application_name": "reseptformidler",
+    "timezone": "UTC",
+    # Every statement has one good plan, found once; planning a batch anew would cost more than running it.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+SECONDS_TO_CONNECT = 5.0
+SECONDS_A_STATEMENT = 10.0
+"""Longer means that something is wrong; the outcome is then unknown, and repeating is safe."""
+
+
+async def open_pool(url: str, *, size: int) -> Pool:
+    """A pool of at most `size` connections; its first connection is made here, so a wrong URL shows at once."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=SECONDS_TO_CONNECT,
+        command_timeout=SECONDS_A_STATEMENT,
+        max_inactive_connection_lifetime=300,
+        server_settings=SETTINGS,
+    )

@@ -1,0 +1,24 @@
+"""Issuing reference numbers to prescribers (rules.md L3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reseptformidler.domain.decision import RefNr
+from reseptformidler.store.encode import Encoder
+from reseptformidler.store.queries import Connection, commit
+from reseptformidler.store.seal import Sealer
+
+ROWS_A_STATEMENT = 1000
+
+
+async def issue(connection: Connection, sealer: Sealer, numbers: Sequence[RefNr]) -> int:
+    """Make numbers known that were issued to `hpr` and are unused; how many were new. Safe to repeat."""
+    encoder = Encoder(sealer)
+    new = 0
+    for start in range(0, len(numbers), ROWS_A_STATEMENT):
+        some = numbers[start : start + ROWS_A_STATEMENT]
+        assert all(number.pasient is None for number in some), "an issued number is unused"
+        hashes = [encoder.refnr_hash(number.refnr) for number in some]
+        new += len(await commit(connection, "refnr.issue", hashes, [encoder.refnr(number) for number in some]))
+    return new

@@ -1,0 +1,57 @@
+-- name: retention.delete_expired
+-- Prescriptions past Utloper, at once (rules.md K3), unless one is under dispensing; their documents by cascade, the
+-- delivered messages about them too, and one row of history for each. Rows that others hold wait for the next round.
+WITH old AS (
+    SELECT resept_id, versjon, status FROM resept
+    WHERE utloper < $1 AND status IN ('E', 'A', 'X') AND las_her IS NULL
+    ORDER BY utloper LIMIT $2 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM resept r USING old WHERE r.resept_id = old.resept_id
+), unowed AS (
+    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
+), event AS (
+    INSERT INTO historikk (tidspunkt, resept_id, versjon, hendelse, fra, til)
+    SELECT $3, resept_id, versjon + 1, $4, status, $5 FROM old
+)
+SELECT resept_id FROM old;
+
+-- name: retention.delete_closed
+-- Finished and recalled prescriptions when their time is over (K2), in the same way.
+WITH old AS (
+    SELECT resept_id, versjon, status FROM resept
+    WHERE lukket < $1
+    ORDER BY lukket LIMIT $2 FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM resept r USING old WHERE r.resept_id = old.resept_id
+), unowed AS (
+    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
+), event AS (
+    INSERT INTO historikk (tidspunkt, resept_id, versjon, hendelse, fra, til)
+    SELECT $3, resept_id, versjon + 1, $4, status, $5 FROM old
+)
+SELECT resept_id FROM old;
+
+-- name: retention.delete_delivered
+-- What was delivered after its prescription had been deleted: no copy stays behind.
+WITH old AS (
+    SELECT opprettet, msg_id, avsender, lopenr FROM utboks u
+    WHERE status <> 'V' AND resept_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM resept r WHERE r.resept_id = u.resept_id)
+    LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+DELETE FROM utboks u USING old
+WHERE (u.opprettet, u.msg_id, u.avsender, u.lopenr) = (old.opprettet, old.msg_id, old.avsender, old.lopenr)
+RETURNING 1;
+
+-- name: retention.delete_claims
+-- Claims whose repeats are no longer answered.
+DELETE FROM krav k USING (
+    SELECT msg_id, avsender FROM krav WHERE mottatt < $1 ORDER BY mottatt LIMIT $2 FOR UPDATE SKIP LOCKED
+) old
+WHERE k.msg_id = old.msg_id AND k.avsender = old.avsender
+RETURNING 1;
+
+-- name: retention.partitions
+-- The partitions of a table, without its default one.
+SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = $1::text::regclass AND c.relname <> $1 || '_default' ORDER BY 1;

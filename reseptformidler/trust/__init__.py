@@ -1,0 +1,1 @@
+"""Whose certificate signed a message, and whether we believe it."""

@@ -1,0 +1,1 @@
+"""Bytes to values and back: the message head, the schemas, receipts, replies and the SOAP envelope. Pure."""
