@@ -1,4 +1,4 @@
-"""Writes the documents that follow from the code: `python docs/generate.py`, or with `--check` only says which are stale.
+"""Writes the documents that follow from the code: `python docs/generate.py`; `--check` only says which are stale.
 
 Each entry of `DOCUMENTS` is a file beside this one and the function that makes its text. `--check` exits with 1 when a
 file is not what the code says.

@@ -136,7 +136,7 @@ async def _close(pool: Pool) -> None:
 async def schema_problem(pool: Pool) -> str:
     """Why the database's schema does not fit this code; empty when it does."""
     async with pool.acquire() as connection:
-        return (await schema_fits(connection)).problem
+        return (await schema_fits(connection)).problem or ""
 
 
 def readiness(pool: Pool) -> ops.Ready:

@@ -1,4 +1,4 @@
-"""JSON lines on stdout: one canonical line for each message. Only the fields named here may be logged, so that nothing else can."""
+"""JSON lines on stdout, one canonical line for each message. Only the fields named here can be logged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import structlog
 
 ALLOWED = frozenset(
-    (
-        "event level timestamp service operation melding outcome reasons repeated milliseconds bytes status attempt "
-        "error where version schema host port addresses what rows pending oldest_seconds partitions signal seconds path"
-    ).split()
+    {
+        *("event", "level", "timestamp", "service", "operation", "melding", "outcome", "reasons", "milliseconds"),
+        *("status", "error", "where", "host", "port", "rows", "pending", "partitions"),
+    }
 )
 """No payload, identity number, name or MsgId is among them."""
 

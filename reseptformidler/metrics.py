@@ -16,7 +16,10 @@ messages = Counter(
     registry=REGISTRY,
 )
 refusals = Counter(
-    "reseptformidler_refusals", "Reasons given in refusals, by code of list 7419 or 8221", ("melding", "reason"), registry=REGISTRY
+    "reseptformidler_refusals",
+    "Reasons given in refusals, by code of list 7419 or 8221",
+    ("melding", "reason"),
+    registry=REGISTRY,
 )
 message_duration = Histogram(
     "reseptformidler_message_duration_seconds",
@@ -46,12 +49,18 @@ db_batch_messages = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64),
     registry=REGISTRY,
 )
-db_conflicts = Counter("reseptformidler_db_conflicts", "Decisions made again because the state had moved", registry=REGISTRY)
-db_retries = Counter("reseptformidler_db_retries", "Batches repeated after a database error of unknown outcome", registry=REGISTRY)
+db_conflicts = Counter(
+    "reseptformidler_db_conflicts", "Decisions made again because the state had moved", registry=REGISTRY
+)
+db_retries = Counter(
+    "reseptformidler_db_retries", "Batches repeated after a database error of unknown outcome", registry=REGISTRY
+)
 db_pool_connections = Gauge(
     "reseptformidler_db_pool_connections", "Connections of the pool", ("state",), registry=REGISTRY
 )
-outbox_pending = Gauge("reseptformidler_outbox_pending", "Asynchronous messages owed and not delivered", ("melding",), registry=REGISTRY)
+outbox_pending = Gauge(
+    "reseptformidler_outbox_pending", "Asynchronous messages owed and not delivered", ("melding",), registry=REGISTRY
+)
 outbox_oldest_age = Gauge(
     "reseptformidler_outbox_oldest_age_seconds", "Age of the oldest message owed and not delivered", registry=REGISTRY
 )
@@ -62,7 +71,9 @@ swept = Counter("reseptformidler_swept_rows", "Rows or partitions that the sweep
 sweep_last_success = Gauge(
     "reseptformidler_sweep_last_success_timestamp_seconds", "When the last whole sweep ended", registry=REGISTRY
 )
-build_info = Gauge("reseptformidler_build_info", "Always 1; the labels tell the version", ("version", "schema"), registry=REGISTRY)
+build_info = Gauge(
+    "reseptformidler_build_info", "Always 1; the labels tell the version", ("version", "schema"), registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

@@ -1,6 +1,6 @@
 """The spine: every message of every type takes this one path, and every await of the path stands here.
 
-Read the bytes, judge what needs no store, then hand the decision to the batcher, which commits it together with the answer.
+Read the bytes, judge what needs no store, then hand the decision to the batcher, which commits it with the answer.
 A refusal is a value; `Unreadable` and our own failures are exceptions, caught once, at the edge.
 """
 
@@ -74,7 +74,7 @@ class Spine:
     answer_seconds: float
 
     async def receive(self, operation: tuple[str, str], octets: bytes) -> Answer:
-        """Answer one message. Raises Unreadable (nothing stored) or any error of ours (nothing stored, repeating is safe)."""
+        """Answer one message. Raises Unreadable (nothing stored) or an error of ours (the same message may be repeated)."""
         now = self.clock()
         judged = self._judge(operation, octets, now)
         if judged.mottatt.head.msg_id is None or not _sender(judged.mottatt.head):
@@ -102,7 +102,9 @@ class Spine:
         with stage("envelope"):
             findings = self._envelope_findings(root, head, type_, now)
         document = payload(root)
-        mottatt = Mottatt(octets=octets, head=head, payload=root if document is None else document, content=None, mottatt=now)
+        mottatt = Mottatt(
+            octets=octets, head=head, payload=root if document is None else document, content=None, mottatt=now
+        )
         if findings or type_ is None:
             return Judged(mottatt, type_, Facts(), findings)
         return self._judge_content(root, mottatt, type_, now)
@@ -177,7 +179,7 @@ class Spine:
         )
 
     def _without_store(self, judged: Judged, now: datetime) -> Answer:
-        """A refusal of what cannot be kept: no usable sender or MsgId, or other bytes under a known MsgId (7419/361)."""
+        """A refusal of what cannot be kept (7419/361): no usable sender or MsgId, or other bytes under a known MsgId."""
         findings = (*judged.findings, Finding(reason(361), "MsgInfo"))
         return Answer(
             octets=self._render(judged, refused(*findings), now),

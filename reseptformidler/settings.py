@@ -26,18 +26,24 @@ class Settings(BaseModel):
 
     database_url: SecretStr = Field(description="PostgreSQL to use: postgresql://user:password@host:port/database")
     kek_file: Path = Field(description="File with the key-encryption keys; the newest one wraps new data keys")
-    trust_dir: Path = Field(description="Folder of PEM files: the certificate authorities whose personal certificates are accepted")
+    trust_dir: Path = Field(
+        description="Folder of PEM files: the certificate authorities whose personal certificates are accepted"
+    )
     registers: tuple[Path, ...] = Field(
         description="Register files (docs/registers.md), separated by commas; the later one wins"
     )
     service_her: str = Field(default="80624", description="HER-id of this service, as sender of every answer")
     service_enh: str = Field(default="915933149", description="Organisation number of this service")
     service_name: str = Field(default="Reseptformidleren", description="Name of this service in every answer")
-    safety_rules: Path | None = Field(default=None, description="File of patient safety rules (7419/330); none without it")
+    safety_rules: Path | None = Field(
+        default=None, description="File of patient safety rules (7419/330); none without it"
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="Port of `serve`")
-    metrics_port: int = Field(default=9090, ge=0, le=65535, description="Port where `relay` and `sweep` show their metrics")
+    metrics_port: int = Field(
+        default=9090, ge=0, le=65535, description="Port where `relay` and `sweep` show their metrics"
+    )
     reuse_port: bool = Field(default=False, description="Let several `serve` processes share the port (one a core)")
     max_body_bytes: int = Field(default=10_485_760, ge=1024, description="Largest request body; a larger one gets 413")
     body_seconds: int = Field(default=30, ge=1, description="Time for a sender to send its body")
@@ -47,13 +53,19 @@ class Settings(BaseModel):
     clock_skew_seconds: int = Field(default=300, ge=1, description="How far GenDate may be from this clock (7419/313)")
     pool_size: int = Field(default=6, ge=2, le=64, description="Database connections of one process")
     batch_size: int = Field(default=64, ge=1, le=512, description="Most messages in one transaction")
-    queue_size: int = Field(default=1000, ge=1, description="Most messages that wait in one process; further ones get 503")
+    queue_size: int = Field(
+        default=1000, ge=1, description="Most messages that wait in one process; further ones get 503"
+    )
     duplicate_days: int = Field(default=90, ge=1, description="How long a repeated message gets its first answer")
-    keep_closed_days: int = Field(default=30, ge=1, description="How long finished and recalled prescriptions stay (rules.md K2)")
+    keep_closed_days: int = Field(
+        default=30, ge=1, description="How long finished and recalled prescriptions stay (rules.md K2)"
+    )
     keep_history_days: int = Field(default=3650, ge=1, description="How long the history is kept")
     keep_outbox_days: int = Field(default=365, ge=1, description="How long outbox rows are kept")
     sweep_seconds: int = Field(default=300, ge=1, description="Pause between two rounds of `sweep`")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Least severe level that is logged")
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="Least severe level that is logged"
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -71,12 +83,16 @@ class Settings(BaseModel):
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process. ConfigurationError says, variable by variable, what is wrong; never a value."""
     unknown = sorted(
-        name for name in environment if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
+        name
+        for name in environment
+        if name.startswith(PREFIX) and name[len(PREFIX) :].lower() not in Settings.model_fields
     )
     if unknown:
         raise ConfigurationError(f"unknown setting: {', '.join(unknown)}")
     given = {
-        name: environment[PREFIX + name.upper()] for name in Settings.model_fields if environment.get(PREFIX + name.upper())
+        name: environment[PREFIX + name.upper()]
+        for name in Settings.model_fields
+        if environment.get(PREFIX + name.upper())
     }
     if not given.get("registers", "none").strip(", "):
         raise ConfigurationError("RF_REGISTERS: names no file")

@@ -1,4 +1,4 @@
-"""The message validator: what the service would say of a message, as far as that can be judged without its store and registers."""
+"""The message validator: what the service would say of a message, as far as no store and no register is needed."""
 
 from __future__ import annotations
 

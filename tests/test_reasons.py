@@ -16,7 +16,7 @@ TEXTLESS = {36, 61}
 WAITS_FOR = {
     "address_register", "ca_person_service", "ebxml_m21", "enhetsregister", "helseid", "hpr_register", "kjernejournal",
     "m24", "m3_m14_m15", "m4_reference_numbers", "m9_5", "multidose", "nettapotek", "patient_block", "person_register",
-    "revocation", "rfadmin", "sfm", "test_person_list", "ws_security",
+    "revocation", "rfadmin", "sfm", "ws_security",
 }  # fmt: skip
 MODULES = {"wire", "trust", "sender", "m1", "m5", "m91", "m93", "m10", "mv", "store"}
 MESSAGES = {"m1", "m5", "m91", "m93", "m10", "mv"}

@@ -25,13 +25,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """All optional: without any, it works."""
     parser.add_argument("--port", type=int, default=8080, help="port on 127.0.0.1 (8080; 0: any free one)")
     parser.add_argument("--data-dir", type=Path, help="folder of everything it keeps (a fixed place of its own)")
-    parser.add_argument("--reset", action="store_true", help="begin anew: delete what an earlier run kept in that folder")
     parser.add_argument(
-        "--registers", type=Path, action="append", default=[], metavar="FILE", help="more parties (docs/registers.md); repeatable"
+        "--reset", action="store_true", help="begin anew: delete what an earlier run kept in that folder"
     )
-    parser.add_argument("--now", type=_time, metavar="TIME", help="start the sandbox's clock there, e.g. 2019-07-16T14:25:00+02:00")
     parser.add_argument(
-        "--trust", type=Path, action="append", default=[], metavar="DIR", help="more certificate authorities (*.pem); repeatable"
+        "--registers",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="more parties (docs/registers.md); repeatable",
+    )
+    parser.add_argument(
+        "--now", type=_time, metavar="TIME", help="start the sandbox's clock there, e.g. 2019-07-16T14:25:00+02:00"
+    )
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="more certificate authorities (*.pem); repeatable",
     )
     parser.add_argument("--no-demo", action="store_true", help="serve at once, without playing the demonstration")
 
@@ -168,7 +182,11 @@ def _settings(given: argparse.Namespace, base: Path, url: str, pki: Pki) -> Sett
     if not kek.exists():
         FileKek.create(kek)
     return Settings(
-        database_url=SecretStr(url), kek_file=kek, trust_dir=pki.trust_dir, registers=tuple(given.registers), port=given.port
+        database_url=SecretStr(url),
+        kek_file=kek,
+        trust_dir=pki.trust_dir,
+        registers=tuple(given.registers),
+        port=given.port,
     )
 
 

@@ -46,7 +46,7 @@ class Aktor:
 class Helsepersonell:
     """A person in the register of health personnel (HPR).
 
-    `kategorier`: codes of list 9060 (LE doctor, JO midwife, HE public-health nurse …); the periods are None where open.
+    `kategorier`: codes of list 9060 (LE doctor, JO midwife, SP nurse (public-health nurses too) …); the periods are None where open.
     """
 
     hpr: str

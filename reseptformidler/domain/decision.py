@@ -84,7 +84,7 @@ class Tilstand:
 class RefNr:
     """A reference number: issued to one prescriber, bound to the first patient it is used for (rules.md L5, L6).
 
-    `pasient` is the bound patient's key (see `RefNr.key`), None while unused.
+    `pasient` names the patient it is bound to (see m1_resept.refnr_pasient), None while unused.
     """
 
     refnr: str

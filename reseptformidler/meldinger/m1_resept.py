@@ -205,4 +205,5 @@ TYPE = MeldingType(
     needs=needs,
     decide=decide,
     annen_aktor=lambda r: r.ekspanm.her if r.ekspanm is not None else "",
+    screened=True,
 )

@@ -30,7 +30,7 @@ class Avsendertype(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mottatt:
-    """A message that was read: its bytes, its head, its payload element (of the verified tree) and, once parsed, its content."""
+    """A message that was read: its bytes, its head, its payload (of the verified tree) and, once parsed, its content."""
 
     octets: bytes
     head: MsgInfo
@@ -49,7 +49,6 @@ class Mottatt:
     def samtale(self) -> str:
         """MsgId of the message that began the conversation (domain.md a.5): RefToConversation, or its own."""
         return self.head.ref_to_conversation or self.head.msg_id_text
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from lxml import etree
 
 from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Finding, Needs, Tilstand
+from reseptformidler.domain.decision import Decision, Needs, Tilstand
 from reseptformidler.meldinger import avsender
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule
-from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
 
 NS_2013 = "http://www.kith.no/xmlstds/eresept/mv/2013-08-16"
@@ -73,16 +72,10 @@ SYSTEM: tuple[Rule, ...] = (
 )
 
 
-def _ikke_lagret(m: Mottatt, facts: Facts) -> Iterator[Finding]:
-    if any(True for regel in SYSTEM for _ in regel.findings(m, facts)):
-        yield Finding(reason(361), "Verify")
-
-
 REGLER: tuple[Rule, ...] = (
     krav(133, "MsgInfo/Type", lambda m, _: m.head.type.v != "ERMV"),
     krav(312, "MsgInfo/Type", lambda m, _: m.head.type.dn != "Verify"),
     *SYSTEM,
-    Rule(name=reason(361).rule, source="7419/361", findings=_ikke_lagret),
 )
 
 

@@ -21,13 +21,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from lxml import etree
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Finding
+from reseptformidler.domain.hode import Patient
 from reseptformidler.domain.ident import is_person_number
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.meldinger.m1_innhold import FS, NS
@@ -115,23 +115,26 @@ def _sikkerhet(regel: Sikkerhetsregel) -> Rule:
     return Rule(name=f"{reason(330).rule}:{regel.navn}", source="D13", findings=findings)
 
 
-def _testpersoner(personer: tuple[_Testperson, ...]) -> tuple[Rule, ...]:
-    if not personer:
-        return ()
+def _testpersoner(personer: tuple[_Testperson, ...]) -> Iterator[Rule]:
     uten_navn = frozenset(p.ident for p in personer if not p.fornavn and not p.etternavn)
     med_navn = frozenset(_nokkel(p.ident, p.fornavn, p.etternavn) for p in personer if p.fornavn or p.etternavn)
+    if uten_navn:
+        yield _person(391, "known_test_person", lambda ident, _: ident in uten_navn)
+    if med_navn:
+        yield _person(
+            375, "test_name_on_real_number", lambda ident, p: _nokkel(ident, p.given_name, p.family_name) in med_navn
+        )
+
+
+def _person(kode: int, navn: str, kjent: Callable[[str, Patient], bool]) -> Rule:
+    funn = Finding(reason(kode), "Patient")
 
     def findings(m: Mottatt, _: Facts) -> Iterator[Finding]:
-        pasient: Any = m.head.patient
-        if pasient is None:
-            return
-        ident = pasient.ident("FNR") or pasient.ident("DNR")
-        if ident in uten_navn:
-            yield Finding(reason(391), "Patient")
-        if _nokkel(ident, pasient.given_name, pasient.family_name) in med_navn:
-            yield Finding(reason(375), "Patient")
+        p = m.head.patient
+        if p is not None and kjent(p.ident("FNR") or p.ident("DNR"), p):
+            yield funn
 
-    return (Rule(name="test_person", source="7419/375, 7419/391", findings=findings),)
+    return Rule(name=navn, source=f"7419/{kode}", findings=findings)
 
 
 def _nokkel(ident: str, fornavn: str, etternavn: str) -> tuple[str, str, str]:

@@ -197,7 +197,10 @@ def _read(path: Path) -> RegisterFile:
     try:
         return RegisterFile.model_validate(content)
     except ValidationError as error:
-        wrong = (f"{path}: {_place(one['loc'])}{one['msg']}" for one in error.errors(include_input=False))
+        wrong = (
+            f"{path}: {_place(one['loc'])}{one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors(include_input=False)
+        )
         raise RegisterError("\n".join(wrong)) from None
 
 

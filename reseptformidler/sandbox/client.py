@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 from lxml import etree
@@ -53,7 +53,7 @@ class Client:
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
         return self
 

@@ -50,12 +50,12 @@ class Story:
     async def send(
         self, who: str, what: str, call: tuple[str, str], octets: bytes, *, refused: str = "", says: str = ""
     ) -> Answer:
-        """Send one message, tell what was answered, and hold it against what is expected: accepted, or `refused` with a code."""
+        """Send one message, tell what was answered; DemoFailed unless it is accepted, or `refused` with that code."""
         answer = await self.client.call(*call, octets)
         self.steps += 1
         code = answer.errors[0][0] if answer.errors and answer.status == "2" else ""
-        told = says or (f"avvist: {code} {answer.errors[0][1]}" if code else "AppRec OK")
-        self.tell(f"{self.steps:>3}  {who:<31} {what:<38} {told:<66} {answer.seconds * 1000:6.1f} ms")
+        told = says or (f"avvist {code}: {answer.errors[0][1]}" if code else "AppRec OK")
+        self.tell(_line(str(self.steps), who, what, told, f"{answer.seconds * 1000:.1f} ms"))
         if code != refused:
             raise DemoFailed(f"step {self.steps}: expected {refused or 'acceptance'}, got {code or 'acceptance'}")
         return answer
@@ -64,7 +64,7 @@ class Story:
 async def play(client: Client, pki: Pki, clock: Callable[[], datetime], tell: Tell) -> None:
     """Play the story; DemoFailed when an answer is not the promised one."""
     story = Story(client, pki, clock, tell)
-    tell(f"     {'who':<31} {'sends':<38} {'is answered':<66}      took")
+    tell(_line("", "who", "sends", "is answered", "took"))
     await story.send(
         "an EPJ", "MV: is the connection well?", ("Rekvirent", "Verify"), messages.mv(story.hode(), story.lege.kontor)
     )
@@ -72,7 +72,11 @@ async def play(client: Client, pki: Pki, clock: Callable[[], datetime], tell: Te
     await _dispense(story, resept_id)
     await _repeat(story, m1)
     await _recall(story)
-    tell(f"     demo passed: {story.steps} messages")
+    tell(f"    demo passed: {story.steps} messages")
+
+
+def _line(step: str, who: str, what: str, told: str, took: str) -> str:
+    return f"{step:>3} {who:<23} {what:<35} {told:<58} {took:>8}"
 
 
 async def _prescribe(story: Story) -> tuple[UUID, bytes]:

@@ -60,14 +60,18 @@ def _value(octets: bytes, key: Key) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def renewed(octets: bytes, msg_id: UUID, gen_date: datetime) -> bytes:
-    """The same message as if written now: new MsgId and GenDate, no signature, no comments. ValueError: no MsgHead."""
+def renewed(octets: bytes, msg_id: UUID | None = None, gen_date: datetime | None = None) -> bytes:
+    """The same message without signature and comments, with a new MsgId and GenDate where they are given.
+
+    ValueError: no MsgHead. lxml's XMLSyntaxError: no XML.
+    """
     root = etree.fromstring(octets, _PARSER)
-    for name, text in (("MsgId", str(msg_id)), ("GenDate", gen_date.isoformat(timespec="milliseconds"))):
+    new = {"MsgId": msg_id and str(msg_id), "GenDate": gen_date and gen_date.isoformat(timespec="milliseconds")}
+    for name, text in new.items():
         element = root.find(f"{_MH}MsgInfo/{_MH}{name}")
         if element is None:
             raise ValueError(f"not a MsgHead with {name}")
-        element.text = text
+        element.text = text or element.text
     for signature in root.findall(f"{_DS}Signature"):
         root.remove(signature)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")

@@ -3,6 +3,9 @@
 A data key seals what one process stores in one day: far fewer values than the 2**32 that random nonces allow. The
 search key makes the keyed hashes and lives as long as the database. A KEK wraps both, and is exchanged by wrapping
 anew (`rotate_kek`): no sealed value is touched.
+
+To exchange it without a gap: put the new line first in the file and restart every process (now all can unwrap with
+it), move it last and restart again (now all wrap with it), rotate, take the old line away.
 """
 
 from __future__ import annotations
@@ -128,7 +131,7 @@ async def open_keyring(connection: Connection, kek: FileKek, now: datetime) -> K
 
 
 async def rotate_kek(connection: Connection, kek: FileKek) -> int:
-    """Wrap with the newest KEK what an older one wraps; the number of keys. Running processes need not know."""
+    """Wrap with the newest KEK what an older one wraps; the number of keys. Every process must have it."""
     count = 0
     while rewrapped := await _rewrap_some(connection, kek):
         count += rewrapped

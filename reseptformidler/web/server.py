@@ -25,7 +25,7 @@ def application(routes: Iterable[web.RouteDef], max_body_bytes: int) -> web.Appl
 async def listening(
     app: web.Application, host: str, port: int, *, reuse_port: bool = False, drain_seconds: float = 20
 ) -> AsyncIterator[int]:
-    """Listen, and give the port (chosen by the system for 0); at the end, take nothing new and finish what is in progress."""
+    """Listen, and give the port (the system's choice for 0); at the end, take nothing new and finish what is begun."""
     runner = web.AppRunner(
         app,
         access_log=None,

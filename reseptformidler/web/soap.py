@@ -1,7 +1,8 @@
 """The three SOAP services of the national interface.
 
-What is refused by a rule is an answer (HTTP 200: an AppRec, or for queries an AppRecFault); what cannot be read is the sender's
-fault (HTTP 4xx with a SOAP fault); only our own failures are 5xx: the same message may then be sent again and is handled once (docs/adr/0004).
+What is refused by a rule is an answer (HTTP 200: an AppRec, or for queries an AppRecFault). What cannot be read is the
+sender's fault (4xx with a SOAP fault). Only our own failures are 5xx: the same message may then be sent again, and is
+handled once (docs/adr/0004).
 """
 
 from __future__ import annotations
@@ -123,8 +124,12 @@ def _shed(name: str, operation: str) -> web.Response:
 
 def _failed(name: str, operation: str, error: Exception) -> web.Response:
     metrics.messages.labels("ukjent", "failed").inc()
-    logger.error("message", service=name, operation=operation, outcome="failed", error=type(error).__name__, where=where(error))
-    return _fault(503, "Server", "Tjenesten kunne ikke svare nå. Send den samme meldingen igjen; den behandles bare én gang.")
+    logger.error(
+        "message", service=name, operation=operation, outcome="failed", error=type(error).__name__, where=where(error)
+    )
+    return _fault(
+        503, "Server", "Tjenesten kunne ikke svare nå. Send den samme meldingen igjen; den behandles bare én gang."
+    )
 
 
 def _fault(status: int, code: str, text: str) -> web.Response:

@@ -118,8 +118,9 @@ def _tighten(element: etree._Element, limits: Mapping[str, int]) -> None:
 
 def _replace_type(declaration: etree._Element, anonymous: etree._Element) -> None:
     del declaration.attrib["type"]
-    # With a default, an empty element would count as one with that value.
-    declaration.attrib.pop("default", None)
+    # An empty element counts as one with its default or fixed value, and would pass.
+    for given in ("default", "fixed"):
+        declaration.attrib.pop(given, None)
     annotation = declaration.find(_X + "annotation")
     declaration.insert(0 if annotation is None else 1, anonymous)
 

@@ -150,11 +150,18 @@ def forskrivning(form: str = "Legemiddelpakning", inni: Mapping[str, str | None]
         "NavnFormStyrke": "Cosylan Mikst 1,7 mg/ml",
         "Reseptgruppe": kode("Reseptgruppe", "C"),
         "LegemiddelformKort": kode("LegemiddelformKort", "9", liste="7448"),
+        "Id": f"<Id>ID_{form}</Id>" if form in ("LegemiddelVirkestoff", "Legemiddeldose") else None,
+        "Varenavn": "Cosylan" if form == "LegemiddelMerkevare" else None,
         "Varenr": "429076" if form == "Legemiddelpakning" else None,
         "PakningsinfoResept": xml("PakningsinfoResept", FS, PAKNING) if form == "Legemiddelpakning" else None,
     }
     if form == "Legemiddelblanding":
-        legemiddel = {"Navn": "Salve 2 %", "TilbOppl": "x", "Mengde": '<Mengde V="100" U="g"/>'}
+        legemiddel = {
+            "Navn": "Salve 2 %",
+            "TilbOppl": "x",
+            "Mengde": '<Mengde V="100" U="g"/>',
+            "Legemiddelform": kode("Legemiddelform", "84", "Salve", "7448"),
+        }
     parts: dict[str, str | None] = {
         "Bruksomrade": "Hoste",
         "DosVeiledEnkel": "10 ml 3 ganger daglig",

@@ -74,7 +74,7 @@ def test_7419_272_resept_id_of_m5_uuid() -> None:
     )
 
 
-def test_7419_268_arsak_in_code_list() -> None:
+def test_7419_268_tilbakekalling_arsak_in_code_list() -> None:
     """The cause is in list 7500; which list S names is no matter, since published messages name none."""
     skiller(268, (med(), med(Arsak=arsak("5")), med(Arsak=arsak("2", "0.0.0"))), med(Arsak=arsak("6")))
 

@@ -22,6 +22,8 @@ HPR = "009144889"
 LEGE = "8090595"
 APOTEK, ANNET_APOTEK = "8100001", "8100002"
 
+NOTHING = Needs()
+
 Decide = Callable[[Tilstand], Decision]
 
 
@@ -39,7 +41,7 @@ def resept(resept_id: UUID | None = None, *, fnr: str = FNR, refnr: str = "", la
             adresse=Address(Kode("H", "Bostedsadresse"), "Lillegata 1", "0123", "Oslo", county=Kode("0301", "Oslo")),
         ),
         rekvirent=Rekvirent(HPR, "Rita Lin", LEGE, "Kule helsetjenester AS"),
-        vare=Vare("L", "560235", "Paralgin forte Tab 400 mg/30 mg", antall=Decimal(2), pakningsstr="100", reiterasjon=3),
+        vare=Vare("L", "560235", "Paralgin forte Tab 400 mg/30 mg", antall=Decimal(2), reiterasjon=3),
         refnr=refnr,
         last=last,
         samtale=str(resept_id or ""),
@@ -47,7 +49,7 @@ def resept(resept_id: UUID | None = None, *, fnr: str = FNR, refnr: str = "", la
 
 
 def item(
-    decide: Decide, needs: Needs = Needs(), *, sender: str = APOTEK, msg_id: UUID | None = None,
+    decide: Decide, needs: Needs = NOTHING, *, sender: str = APOTEK, msg_id: UUID | None = None,
     octets: bytes = b"<MsgHead>melding</MsgHead>", type_: str = "m93", received: datetime = NOW,
 ) -> Item:  # fmt: skip
     """A message; its answer is another one each time it is rendered, as with a real MsgId."""

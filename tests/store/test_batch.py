@@ -171,7 +171,7 @@ async def test_7419_65_other_bytes_under_a_known_msg_id(batcher: Batcher, pool: 
 
 
 async def test_7419_65_a_msg_id_of_another_sender(batcher: Batcher, pool: Pool) -> None:
-    """A prescription is named by the MsgId of its M1: a second sender cannot use it, whether it comes later or with it."""
+    """A prescription is named by the MsgId of its M1: no second sender can use it, neither later nor at once."""
     new, racing = resept(), resept()
     await sent(batcher, m1(new))
     assert await batcher.submit(m1(new, sender="8090596")) == OtherBytes()

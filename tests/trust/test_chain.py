@@ -71,7 +71,7 @@ def test_a_folder_of_authorities(pki: Pki) -> None:
     assert len(authorities.intermediates) == 1
 
 
-def test_7419_202_a_folder_that_cannot_be_used(pki: Pki, card: Card, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used(pki: Pki, card: Card, tmp_path: Path) -> None:
     """No root, no PEM, no authority: the text names the folder or the file."""
     with pytest.raises(TrustError, match=f"{tmp_path}: no"):
         load_authorities(tmp_path)
