@@ -23,11 +23,12 @@ run: .venv/.ok ## start everything on this machine and open http://127.0.0.1:808
 test: .venv/.ok ## all tests, against a PostgreSQL of their own (ARGS="-k ekspedering -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/.lint ## style, types and the direction of imports
+lint: .venv/.lint ## style, types, direction of imports, stale documents
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs/generate.py --check
 
 format: .venv/.lint ## let ruff put the code in order
 	@$(BIN)/ruff check --fix-only .

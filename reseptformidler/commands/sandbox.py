@@ -116,8 +116,7 @@ def _sign(given: argparse.Namespace) -> int:
         if lege is None:
             print(f"{given.file}: the head names no prescriber of the sandbox", file=sys.stderr)
             return 1
-        if not given.keep:
-            octets = renewed(octets, uuid4(), now)
+        octets = renewed(octets) if given.keep else renewed(octets, uuid4(), now)
         _put(sign(octets, pki_of(given.data_dir, now).card(lege, now)))
     except (etree.XMLSyntaxError, ValueError) as error:
         print(f"{given.file}: {error}", file=sys.stderr)

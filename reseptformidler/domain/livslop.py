@@ -1,6 +1,6 @@
 """The life of a prescription: one explicit state machine (domain.md b, rules.md section 2).
 
-A phase is a status of list 7408, told apart by the lock (U) and by a recall that waits (`_T`). What is not in
+A phase is a status of list 7408, told apart by the lock (U) and by a recall that waits, or had waited, for something (`_T`). What is not in
 `TRANSITIONS` is not allowed; `REFUSALS` says with which code it is refused.
 """
 
@@ -24,6 +24,7 @@ class Fase(StrEnum):
     B_T = "B_T"
     A = "A"
     R = "R"
+    R_T = "R_T"
     T = "T"
     X = "X"
     SLETTET = "slettet"
@@ -65,14 +66,16 @@ TRANSITIONS: tuple[Overgang, ...] = (
     Overgang(Fase.U, Steg.UTLEVERT_AVSLUTTET, Fase.R, "U6"),
     Overgang(Fase.U, Steg.KANSELLERT, Fase.E, "U4"),
     Overgang(Fase.U_T, Steg.UTLEVERT, Fase.T, "T2"),
-    Overgang(Fase.U_T, Steg.UTLEVERT_AVSLUTTET, Fase.R, "domain b.2 #6: the cause of the recall stays visible"),
+    Overgang(Fase.U_T, Steg.UTLEVERT_AVSLUTTET, Fase.R_T, "domain b.2 #6: the cause of the recall stays visible"),
     Overgang(Fase.U_T, Steg.KANSELLERT, Fase.T, "T2"),
     Overgang(Fase.E, Steg.ANNULLERT, Fase.E, "U5"),
     Overgang(Fase.U, Steg.ANNULLERT, Fase.U, "U5"),
     Overgang(Fase.U_T, Steg.ANNULLERT, Fase.U_T, "U5"),
     Overgang(Fase.T, Steg.ANNULLERT, Fase.T, "U5"),
     Overgang(Fase.R, Steg.ANNULLERT, Fase.R, "U5: another dispensing closed it"),
+    Overgang(Fase.R_T, Steg.ANNULLERT, Fase.R_T, "U5: another dispensing closed it"),
     Overgang(Fase.R, Steg.ANNULLERT_AVSLUTNING, Fase.E, "domain b.2 #8"),
+    Overgang(Fase.R_T, Steg.ANNULLERT_AVSLUTNING, Fase.T, "domain b.2 #8, and the recall that had waited"),
     Overgang(Fase.E, Steg.TILBAKEKALT, Fase.T, "STAT"),
     Overgang(Fase.U, Steg.TILBAKEKALT, Fase.U_T, "T2"),
     Overgang(Fase.B, Steg.TILBAKEKALT, Fase.B_T, "T7"),
@@ -80,26 +83,24 @@ TRANSITIONS: tuple[Overgang, ...] = (
     Overgang(Fase.A, Steg.UTLOPT, Fase.SLETTET, "K3, our reading for A"),
     Overgang(Fase.X, Steg.UTLOPT, Fase.SLETTET, "K3, our reading for X"),
     Overgang(Fase.R, Steg.LAGRINGSTID_UTE, Fase.SLETTET, "K2"),
+    Overgang(Fase.R_T, Steg.LAGRINGSTID_UTE, Fase.SLETTET, "K2"),
     Overgang(Fase.T, Steg.LAGRINGSTID_UTE, Fase.SLETTET, "K2, our reading for T"),
 )
 
 NEXT: dict[tuple[Fase, Steg], Fase] = {(o.fra, o.steg): o.til for o in TRANSITIONS}
 
-_UTILGJENGELIG = {Fase.B: 64, Fase.B_T: 64, Fase.A: 63, Fase.X: 62, Fase.R: 96, Fase.T: 97}
+_UTILGJENGELIG = {Fase.B: 64, Fase.B_T: 64, Fase.A: 63, Fase.X: 62, Fase.R: 96, Fase.R_T: 96, Fase.T: 97}
+_IKKE_NEDLASTET = (Fase.E, *_UTILGJENGELIG)
 
 REFUSALS: dict[tuple[Fase, Steg], int] = {
     **{(fase, Steg.NEDLASTET): kode for fase, kode in _UTILGJENGELIG.items()},
-    **{
-        (fase, steg): 357
-        for fase in (Fase.E, Fase.B, Fase.B_T, Fase.A, Fase.R, Fase.T, Fase.X)
-        for steg in (Steg.UTLEVERT, Steg.UTLEVERT_AVSLUTTET, Steg.KANSELLERT)
-    },
-    **{(fase, Steg.TILBAKEKALT): 15 for fase in (Fase.A, Fase.R, Fase.X)},
+    **{(fase, steg): 357 for fase in _IKKE_NEDLASTET for steg in (Steg.UTLEVERT, Steg.UTLEVERT_AVSLUTTET)},
+    **{(fase, Steg.KANSELLERT): 41 for fase in _IKKE_NEDLASTET},
+    **{(fase, Steg.TILBAKEKALT): 15 for fase in (Fase.A, Fase.R, Fase.R_T, Fase.X)},
     **{(fase, Steg.TILBAKEKALT): 16 for fase in (Fase.T, Fase.U_T, Fase.B_T)},
     **{(fase, Steg.ANNULLERT): 41 for fase in (Fase.B, Fase.B_T, Fase.A, Fase.X)},
 }
-"""7419 code with which a step is refused in a phase. A cancel without a download is refused like a report without one (U3 and
-357 speak of the report only; the code that fits a cancel of nothing best is the same)."""
+"""7419 code with which a step is refused in a phase (357 is for reports of a dispensing, its text leaves out cancels)."""
 
 
 def fase(resept: Resept) -> Fase:
@@ -111,6 +112,8 @@ def fase(resept: Resept) -> Fase:
         return Fase.U_T if venter else Fase.U
     if resept.status is Status.UNDER_BEHANDLING_SLV:
         return Fase.B_T if venter else Fase.B
+    if resept.status is Status.AVSLUTTET:
+        return Fase.R_T if venter else Fase.R
     return Fase(resept.status.value)
 
 
@@ -124,20 +127,19 @@ def step(
     til = NEXT.get((fase(resept), steg))
     if til is None:
         return REFUSALS[fase(resept), steg]
-    if til is Fase.E and resept.tilbakekalt is not None:
-        til = Fase.T  # an annulled closing dispensing brings back a recall that had lost its effect
     changed = replace(
         resept,
         versjon=resept.versjon + 1,
         status=_STATUS[til],
         las=(las or resept.las) if til in (Fase.U, Fase.U_T) else None,
         tilbakekalt=tilbakekalt or resept.tilbakekalt,
-        lukket=(resept.lukket or now) if til in (Fase.R, Fase.T) else None,
+        lukket=(resept.lukket or now) if til in _LUKKET else None,
     )
     assert fase(changed) is til, (fase(changed), til)
     return changed
 
 
+_LUKKET = (Fase.R, Fase.R_T, Fase.T)
 _STATUS = {
     Fase.E: Status.EKSPEDERBAR,
     Fase.U: Status.EKSPEDERBAR,
@@ -146,6 +148,7 @@ _STATUS = {
     Fase.B_T: Status.UNDER_BEHANDLING_SLV,
     Fase.A: Status.AVSLATT_SLV,
     Fase.R: Status.AVSLUTTET,
+    Fase.R_T: Status.AVSLUTTET,
     Fase.T: Status.TILBAKEKALT,
     Fase.X: Status.UGYLDIG,
 }

@@ -268,7 +268,7 @@ def _annul(m: Mottatt, resept: Resept, tilstand: Tilstand, now: datetime) -> Dec
     annulled = _annullable(m, resept, tilstand)
     if annulled is None:
         return _refused(41, f"{_UL}/AnnulleringsId")
-    reopens = annulled.avsluttet and fase(resept) is Fase.R
+    reopens = annulled.avsluttet and fase(resept) in (Fase.R, Fase.R_T)
     steg = Steg.ANNULLERT_AVSLUTNING if reopens else Steg.ANNULLERT
     changed = step(resept, steg, now)
     if isinstance(changed, int):

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from reseptformidler.domain.decision import Decision, Tilstand
+from reseptformidler.domain.decision import Decision, Hendelse, Owed, Tilstand
 from reseptformidler.domain.resept import Resept
 from reseptformidler.store.encode import Encoder
 from reseptformidler.store.item import Item
 from reseptformidler.store.queries import Connection, commit
 
 Row = tuple[object, ...]
-WIDTHS = (10, 10, 8, 5, 4, 5, 6, 8)
+WIDTHS = (10, 10, 8, 6, 4, 5, 9, 11)
 """Of the rows in each list of `Rows`."""
 
 
@@ -90,12 +90,8 @@ def rows_of(encoder: Encoder, nr: int, decided: Decided) -> Rows:
         rows.annulled.append((nr, _annulled_resept(decided), decision.annullert, item.msg_id))
     if decision.refnr is not None:
         rows.binding.append(_binding(encoder, nr, decided))
-    rows.event.extend((nr, e.resept_id, e.versjon, str(e.hendelse), str(e.fra), str(e.til)) for e in decision.hendelser)
-    for lopenr, o in enumerate(decision.owed):
-        content = encoder.owed(item.sender, item.msg_id, lopenr, o)
-        rows.owed.append(
-            (nr, lopenr, o.type, o.receiver, o.resept_id, o.ref_to_parent, o.ref_to_conversation, content)
-        )
+    rows.event.extend(_event(nr, item, event) for event in decision.hendelser)
+    rows.owed.extend(_owed(encoder, nr, item, lopenr, owed) for lopenr, owed in enumerate(decision.owed))
     return rows
 
 
@@ -128,6 +124,17 @@ def _changed(encoder: Encoder, nr: int, r: Resept) -> Row:
     return (nr, r.resept_id, r.versjon, r.status.value, *las, r.lukket, encoder.resept(r))
 
 
+def _event(nr: int, item: Item, e: Hendelse) -> Row:
+    step = (str(e.hendelse), str(e.fra), str(e.til))
+    return (nr, item.received, e.resept_id, e.versjon, *step, item.sender, item.msg_id)
+
+
+def _owed(encoder: Encoder, nr: int, item: Item, lopenr: int, o: Owed) -> Row:
+    refs = (o.resept_id, o.ref_to_parent, o.ref_to_conversation)
+    content = encoder.owed(item.sender, item.msg_id, lopenr, o)
+    return (nr, item.received, item.sender, item.msg_id, lopenr, o.type, o.receiver, *refs, content)
+
+
 def _binding(encoder: Encoder, nr: int, decided: Decided) -> Row:
     refnr = decided.decision.refnr
     assert refnr is not None
@@ -148,7 +155,8 @@ def _document(encoder: Encoder, nr: int, decided: Decided) -> Row | None:
     else:
         return None
     utlevering = encoder.utlevering(decision.utlevering) if decision.utlevering else None
-    return (nr, resept_id, item.msg_id, utlevering, encoder.dokument(resept_id, item.msg_id, item.octets))
+    sealed = encoder.dokument(resept_id, item.msg_id, item.octets)
+    return (nr, resept_id, item.msg_id, item.received, utlevering, sealed)
 
 
 def _annulled_resept(decided: Decided) -> UUID:

@@ -9,7 +9,7 @@ from functools import cache
 
 from lxml import etree
 
-from reseptformidler.wire.schema import XSD, folder
+from reseptformidler.wire.schema import XSD, folder, read_files
 
 KINDS = frozenset({"CS", "CV", "PQ"})
 """Data types of HIS 80117 whose attributes belong together; kith, msghead and apprec define them each."""
@@ -32,8 +32,8 @@ def datatypes() -> Datatypes:
     """
     kinds: dict[str, set[str]] = defaultdict(set)
     namespaces = set()
-    for file in sorted(folder().glob("*.xsd")):
-        schema = etree.parse(file).getroot()
+    for octets in read_files(folder()).values():
+        schema = etree.fromstring(octets)
         namespaces.add(schema.get("targetNamespace", ""))
         for element in schema.iter(f"{{{XSD}}}element"):
             kind = element.get("type", "").rpartition(":")[2]

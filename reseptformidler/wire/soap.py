@@ -219,9 +219,13 @@ def _dokument(wrapper: etree._Element, service: Service) -> bytes:
     if not encoded:
         raise Unreadable(reason(18), "Elementet dokument er tomt.")
     try:
-        return b64decode(encoded, validate=True)
+        octets = b64decode(encoded, validate=True)
     except NotBase64:
-        raise Unreadable(None, "Elementet dokument er ikke gyldig base64.") from None
+        octets = b""
+    # Python takes superfluous padding; only the text that these octets give is their base64.
+    if b64encode(octets) != encoded:
+        raise Unreadable(None, "Elementet dokument er ikke gyldig base64.")
+    return octets
 
 
 def _reply(service: Service, operation: Operation) -> tuple[bytes, bytes]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
 from reseptformidler import reasons
-from reseptformidler.wire.schema import XSD, driver, folder
+from reseptformidler.wire.schema import XSD, compiled, folder, read_files
 
 _X = f"{{{XSD}}}"
 _UNTOUCHED = frozenset({"xmldsig.xsd", "base64container.xsd"})
@@ -22,40 +20,26 @@ _CODED: Mapping[str, tuple[tuple[str, bool], ...]] = {
     "CS": (("V", True), ("DN", True)),
     "CV": (("V", True), ("S", True), ("DN", True), ("OT", False)),
     "PQ": (("V", True), ("U", True)),
-    "MO": (("V", False), ("U", False)),
-    "TS": (("V", False),),
-    "URL": (("V", False),),
+    "MO": (("V", True), ("U", False)),
+    "TS": (("V", True),),
+    "URL": (("V", True),),
 }
-"""The attributes of each data type (HIS 80117), and whether a rule wants them."""
+"""The attributes of each data type (HIS 80117), and whether it says nothing, or breaks a rule, without them."""
 _LIMIT_TEXT, _LIMIT_ATTRIBUTE = 4000, 2000
 """The general limits, 7419/351 and 7419/17."""
-
-
-class _FromMemory(etree.Resolver):
-    """Gives the stricter files wherever a schema imports one of ours."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = files
-
-    def resolve(self, system_url: str | None, public_id: str | None, context: Any) -> Any:  # noqa: ARG002
-        name = Path(system_url or "").name
-        return self.resolve_string(self._files[name], context, base_url=system_url)
 
 
 @cache
 def strict_schema() -> etree.XMLSchema:
     """The stricter schema of all packaged namespaces."""
     limits = _limits()
-    paths = sorted(folder().glob("*.xsd"))
-    parser = etree.XMLParser()
-    parser.resolvers.add(_FromMemory({path.name: _stricter(path, limits) for path in paths}))
-    return etree.XMLSchema(etree.fromstring(driver(paths), parser))
+    return compiled({name: _stricter(name, octets, limits) for name, octets in read_files(folder()).items()})
 
 
 @cache
 def emptiable() -> tuple[str, ...]:
     """Tags of the compound elements that the schemas allow to have no children at all, which 7419/225 does not."""
-    roots = [etree.parse(path).getroot() for path in sorted(folder().glob("*.xsd")) if path.name not in _UNTOUCHED]
+    roots = [etree.fromstring(octets) for name, octets in read_files(folder()).items() if name not in _UNTOUCHED]
     types = {one.get("name", ""): one for root in roots for one in root.iter(_X + "complexType") if one.get("name")}
     return tuple(sorted({tag for root in roots for tag in _emptiable(root, types)}))
 
@@ -92,9 +76,9 @@ def _limits() -> dict[str, int]:
     return found
 
 
-def _stricter(path: Path, limits: Mapping[str, int]) -> bytes:
-    root = etree.parse(path).getroot()
-    if path.name not in _UNTOUCHED:
+def _stricter(name: str, octets: bytes, limits: Mapping[str, int]) -> bytes:
+    root = etree.fromstring(octets)
+    if name not in _UNTOUCHED:
         for element in list(root.iter(_X + "element")):
             _tighten(element, limits)
         for attribute in list(root.iter(_X + "attribute")):

@@ -318,6 +318,7 @@ I_FASE: Mapping[Fase, Callable[[], Resept]] = {
     Fase.B_T: lambda: resept(status=Status.UNDER_BEHANDLING_SLV, soknad_slv="2", tilbakekalt=TILBAKEKALT),
     Fase.A: lambda: resept(status=Status.AVSLATT_SLV, soknad_slv="4"),
     Fase.R: lambda: resept(status=Status.AVSLUTTET, lukket=NOW - timedelta(days=1)),
+    Fase.R_T: lambda: resept(status=Status.AVSLUTTET, lukket=NOW - timedelta(days=1), tilbakekalt=TILBAKEKALT),
     Fase.T: lambda: resept(status=Status.TILBAKEKALT, lukket=NOW - timedelta(days=1), tilbakekalt=TILBAKEKALT),
     Fase.X: lambda: resept(status=Status.UGYLDIG),
 }

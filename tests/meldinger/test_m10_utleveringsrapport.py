@@ -279,6 +279,11 @@ def test_U2_egenandel_none_or_four() -> None:
         m10(rapport={"Egenandel": EGENANDEL[: 3 * len(EGENANDEL) // 4]})
 
 
+def test_7419_320_a_date_that_no_calendar_has() -> None:
+    """What xs:date allows and no dispensing can have happened on is refused, not an error of ours."""
+    skiller(320, (m10(), m10(Utleveringsdato="2026-03-02+01:00")), m10(Utleveringsdato="-0044-03-15"))
+
+
 def without(part: str) -> Sak:
     """A report with four Egenandel, less one piece of text in them."""
     whole = m10(rapport={"Egenandel": EGENANDEL})
@@ -343,6 +348,14 @@ def test_a_dispensing_frees_the_prescription() -> None:
         endret=True,
     )
     assert decision.hendelser == (Hendelse(RESEPT_ID, 2, Steg.UTLEVERT, Fase.U, Fase.E),)
+
+
+def test_a_mixture_by_amount_counts_no_package() -> None:
+    """A mixture that is dispensed by its Mengde alone has no number of packages."""
+    item = bygg.legemiddel(Forskrivning=drug("Legemiddelblanding"), Antall=None, Mengde='<Mengde V="100" U="g"/>')
+    decision = avgjort(m10(ReseptDok=item), I_FASE[Fase.U]())
+    assert decision.utlevering is not None
+    assert decision.utlevering.antall == 0
 
 
 def test_U6_avsluttet_closes() -> None:

@@ -96,7 +96,7 @@ def test_7419_60_search_key_missing() -> None:
     skiller(60, keys, m91(Fnr=None))
 
 
-def test_7419_80_arsak_in_code_list() -> None:
+def test_7419_80_nodsok_arsak_in_code_list() -> None:
     """The cause of an emergency search is one of list 7406, or left out as in the published example."""
     skiller(80, (m91(**NODSOK), m91(**NODSOK, Arsak="K")), m91(**NODSOK, Arsak="9"))
 

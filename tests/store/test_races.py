@@ -14,7 +14,7 @@ import pytest
 
 from reseptformidler.domain.decision import Decision, Needs, Tilstand
 from reseptformidler.domain.livslop import Steg
-from reseptformidler.store import batch, queries
+from reseptformidler.store import apply, batch, queries
 from reseptformidler.store.batch import Batcher, Contended, Item, OtherBytes, Stored
 from reseptformidler.store.keys import FileKek, open_keyring
 from reseptformidler.store.pool import Pool, open_pool
@@ -218,10 +218,9 @@ async def test_a_process_that_dies_after_the_commit(pool: Pool, batcher: Batcher
 
 async def test_a_cancelled_wait_for_the_standby_is_no_commit(database_url: str, kek: FileKek) -> None:
     """PostgreSQL says success with a warning; the answer leaves only when a standby is there again."""
-    synchronous = database_url + ("&" if "?" in database_url else "?") + "synchronous_commit=on"
     admin = await asyncpg.connect(database_url)
     try:
-        async with await open_pool(synchronous, size=3) as pool:
+        async with await open_pool(database_url + "&synchronous_commit=on", size=3) as pool:
             async with pool.acquire() as connection:
                 batcher = Batcher(pool, Sealer(await open_keyring(connection, kek, NOW)))
             await _standby(admin, "nobody")
@@ -246,6 +245,28 @@ async def _standby(admin: asyncpg.Connection[asyncpg.Record], name: str) -> None
     await admin.execute("SELECT pg_reload_conf()")
     while await admin.fetchval("SHOW synchronous_standby_names") != name:
         await asyncio.sleep(0.01)
+
+
+async def test_control_who_ignores_the_warning_answers_too_early(
+    database_url: str, kek: FileKek, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warning above is all that tells: without listening to it the answer leaves although no standby has it."""
+    monkeypatch.setattr(apply, "commit", queries.fetch)
+    admin = await asyncpg.connect(database_url)
+    try:
+        async with await open_pool(database_url + "&synchronous_commit=on", size=3) as pool:
+            async with pool.acquire() as connection:
+                batcher = Batcher(pool, Sealer(await open_keyring(connection, kek, NOW)))
+            await _standby(admin, "nobody")
+            sending = asyncio.ensure_future(batcher.submit(m1(resept())))
+            await until_waiting(pool, 1, "IPC")
+            await admin.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            answer = await sending
+    finally:
+        await _standby(admin, "")
+        await admin.close()
+    assert isinstance(answer, Stored)
+    assert not answer.repeated
 
 
 async def test_a_dispensing_races_an_annulled_lock(pool: Pool, batcher: Batcher, other: Batcher) -> None:

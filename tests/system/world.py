@@ -43,7 +43,7 @@ FEW_REGISTERS = FixedRegisters(
     _REGISTERS._kort,
     dict(_REGISTERS.refnr[:300]),
 )
-"""The sandbox's registers with the reference numbers of its first three prescribers: 6,000 fewer to seal at each start."""
+"""The sandbox's registers with the reference numbers of three prescribers: 6,000 fewer to seal at each start."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Small synthetic messages for the tests of the wire: each is right, and together they hold every element that a rule names."""
+"""Small synthetic messages for the tests of the wire: each is right; together they hold all that a rule names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ MSG_ID = "097d012e-39a8-470d-836b-1680fc8e9ab6"
 RESEPT_ID = "c2883dc2-8eef-4b8e-a80f-167f858425f7"
 PARENT = "644b42a6-86c0-4947-a9a0-8702b7670abb"
 CONVERSATION = "9ac162fe-17b4-497a-b4e2-5bb0a6e185df"
-SERVICE = Organisation(
-    "Reseptformidleren", (Ident("915933149", Kode("ENH", "Organisasjonsnummer", f"{OID}9051")),)
-)
+SERVICE = Organisation("Reseptformidleren", (Ident("915933149", Kode("ENH", "Organisasjonsnummer", f"{OID}9051")),))
 
 TYPES = {
     "m1": ("ERM1", "Resept"),
@@ -122,7 +120,10 @@ def handelsvare(name: str) -> str:
     )
 
 
-VARER = (*map(legemiddel, (PAKNING, MERKEVARE, VIRKESTOFF, BLANDING)), *map(handelsvare, ("MedForbMatr", "Naringsmiddel")))
+VARER = (
+    *map(legemiddel, (PAKNING, MERKEVARE, VIRKESTOFF, BLANDING)),
+    *map(handelsvare, ("MedForbMatr", "Naringsmiddel")),
+)
 
 
 def m1(vare: str = VARER[0]) -> bytes:
@@ -132,7 +133,8 @@ def m1(vare: str = VARER[0]) -> bytes:
         f"<Utloper>2027-03-01</Utloper>{cv('Spesialitet', '21', '7426', 'Allmennmedisin')}{vare}"
         '<EkspAnm><Vilkar>true</Vilkar><MetodeEkspedering V="U" DN="Utlevering"/><Utleverer>8094999</Utleverer>'
         "<Kontaktperson>Kari</Kontaktperson><OrgNrUtleverer>982528011</OrgNrUtleverer>"
-        "<UtlevererNavn>Fjell apotek</UtlevererNavn></EkspAnm><OppdatertFest>2026-03-01T00:00:00</OppdatertFest></Resept>",
+        "<UtlevererNavn>Fjell apotek</UtlevererNavn></EkspAnm>"
+        "<OppdatertFest>2026-03-01T00:00:00</OppdatertFest></Resept>",
     )
 
 

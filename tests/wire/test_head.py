@@ -125,13 +125,17 @@ def test_7419_218_mottaker_name_missing() -> None:
 
 def test_7419_326_departments_of_departments() -> None:
     """A department under the sender is right, a department under that is not."""
-    inner = f"<Organisation><OrganisationName>Post</OrganisationName>{ident('23', 'LAV', '9051', 'Lokal')}</Organisation>"
-    assert codes_of_m1("</Organisation><HealthcareProfessional>", f"{inner}</Organisation><HealthcareProfessional>") == ["326"]
+    inner = (
+        f"<Organisation><OrganisationName>Post</OrganisationName>{ident('23', 'LAV', '9051', 'Lokal')}</Organisation>"
+    )
+    assert codes_of_m1(
+        "</Organisation><HealthcareProfessional>", f"{inner}</Organisation><HealthcareProfessional>"
+    ) == ["326"]
 
 
 @pytest.mark.parametrize(
     "old, new",
-    [("<Id>8095068</Id>", ""), ("<Id>8095068</Id>", "<Id/>"), ('V="FNR" ', ""), ('V="HPR" ', 'V=""'),
+    [("<Id>8095068</Id>", ""), ("<Id>8095068</Id>", "<Id/>"), ('V="FNR" ', ""), ('V="HPR"', 'V=""'),
      ('V="LAV" S="2.16.578.1.12.4.1.1.9051"', 'V="LAV"'), (' DN="HPR-nummer"', "")],
 )  # fmt: skip
 def test_7419_216_ident_complete(old: str, new: str) -> None:
@@ -139,7 +143,9 @@ def test_7419_216_ident_complete(old: str, new: str) -> None:
     assert codes_of_m1(old, new) == ["216"]
 
 
-@pytest.mark.parametrize("number, kind, list_", [("8095068", "HER", "9051"), ("431002737", "HPR", "8116"), ("13116900216", "FNR", "8116")])
+@pytest.mark.parametrize(
+    "number, kind, list_", [("8095068", "HER", "9051"), ("431002737", "HPR", "8116"), ("13116900216", "FNR", "8116")]
+)
 def test_7419_217_ident_no_duplicates(number: str, kind: str, list_: str) -> None:
     """Nobody has two identifiers of one kind; two bodies may each have one."""
     start = f'<Ident><Id>{number}</Id><TypeId V="{kind}"'
@@ -155,7 +161,9 @@ def test_7419_283_person_id_type() -> None:
 @pytest.mark.parametrize("sample, code", [(m93(), "ERM93"), (m10(), "ERM10")])
 def test_7419_302_ref_to_conversation_missing(sample: bytes, code: str) -> None:
     """M9.3 and M10 belong to a conversation; what begins one does not."""
-    assert codes(changed(sample, f"<RefToConversation>{CONVERSATION}</RefToConversation>", ""), EXPECTED[code]) == ["302"]
+    assert codes(changed(sample, f"<RefToConversation>{CONVERSATION}</RefToConversation>", ""), EXPECTED[code]) == [
+        "302"
+    ]
     start, end = sample.index(b"<ConversationRef>"), sample.index(b"</ConversationRef>") + len(b"</ConversationRef>")
     assert codes(parse(sample[:start] + sample[end:]), EXPECTED[code]) == ["302", "226"]
 
@@ -164,7 +172,10 @@ def test_7419_302_not_for_paper() -> None:
     """A report on a paper prescription belongs to no conversation; one that says it is not on paper does."""
     for paper, found in (("true", []), ("1", []), ("false", ["302", "226"])):
         sample = m10(more=f"<Papirresept>{paper}</Papirresept>")
-        start, end = sample.index(b"<ConversationRef>"), sample.index(b"</ConversationRef>") + len(b"</ConversationRef>")
+        start, end = (
+            sample.index(b"<ConversationRef>"),
+            sample.index(b"</ConversationRef>") + len(b"</ConversationRef>"),
+        )
         assert codes(parse(sample[:start] + sample[end:]), EXPECTED["ERM10"]) == found
 
 

@@ -1,4 +1,4 @@
-"""Field lengths: every limit of the table of reasons, at every place it names, is kept at its length and refused one over."""
+"""Field lengths: each limit of the table of reasons, at each place it names, bites one character over, not before."""
 
 from __future__ import annotations
 
@@ -309,5 +309,7 @@ def test_length_of_base64_and_signature_is_free() -> None:
     root = parse(m1())
     content = elements_at(root, "Document/RefDoc/Content")[0]
     long = "QUFB" * 3000
-    content.append(parse(f'<Base64Container xmlns="http://www.kith.no/xmlstds/base64container">{long}</Base64Container>'.encode()))
+    content.append(
+        parse(f'<Base64Container xmlns="http://www.kith.no/xmlstds/base64container">{long}</Base64Container>'.encode())
+    )
     assert "351" not in [found.reason.code for found in findings(root)]

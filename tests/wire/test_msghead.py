@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from lxml import etree
 
 from reseptformidler.domain.hode import Kode
 from reseptformidler.wire.msghead import OSLO, UNKNOWN_TIME, payload, read_head, read_time, read_uuid, written_time
@@ -20,7 +21,11 @@ def test_head_of_an_m1() -> None:
     assert head.msg_id == UUID(MSG_ID)
     assert head.gen_date == datetime(2026, 3, 2, 10, 0, 0, 123456, tzinfo=UTC)
     assert head.gen_date_text == "2026-03-02T11:00:00.1234567+01:00"
-    assert (head.sender.ident("ENH"), head.sender.ident("HER"), head.sender.ident("AKO")) == ("100169444", "8095068", "")
+    assert (head.sender.ident("ENH"), head.sender.ident("HER"), head.sender.ident("AKO")) == (
+        "100169444",
+        "8095068",
+        "",
+    )
     assert head.sender.idents[0].type == Kode("ENH", "Organisasjonsnummer", f"{OID}9051")
     assert head.sender.address is not None
     assert (head.sender.address.street, head.sender.address.country) == ("Storgata 1", Kode("NO", "Norge"))
@@ -31,7 +36,11 @@ def test_head_of_an_m1() -> None:
     assert (head.professional.ident("HPR"), head.professional.middle_name) == ("431002737", "Fos")
     assert head.receiver.name == "Reseptformidleren"
     assert head.patient is not None
-    assert (head.patient.ident("FNR"), head.patient.family_name, head.patient.date_of_birth) == ("13116900216", "Danser", None)
+    assert (head.patient.ident("FNR"), head.patient.family_name, head.patient.date_of_birth) == (
+        "13116900216",
+        "Danser",
+        None,
+    )
     assert (head.ref_to_parent, head.ref_to_conversation) == ("", "")
 
 
@@ -68,7 +77,7 @@ def test_payload_is_the_first_documents() -> None:
     """The message proper is the first document's content; without one there is none."""
     found = payload(parse(m91()))
     assert found is not None
-    assert found.tag.endswith("}ForesporselReseptUtleverer")
+    assert etree.QName(found).localname == "ForesporselReseptUtleverer"
     assert payload(parse(b'<MsgHead xmlns="http://www.kith.no/xmlstds/msghead/2006-05-24"/>')) is None
 
 
@@ -84,7 +93,13 @@ def test_payload_is_the_first_documents() -> None:
 def test_what_no_receipt_can_answer(old: str, new: str, code: str) -> None:
     """No MsgHead is T10; without type or sender an AppRec could not be written: 208."""
     with pytest.raises(Unreadable) as caught:
-        read_head(parse(m1().replace(old.encode(), new.encode(), 1).replace(b"</Sender>", f"</{new[1:]}".encode() if "Sendere" in new else b"</Sender>")))
+        read_head(
+            parse(
+                m1()
+                .replace(old.encode(), new.encode(), 1)
+                .replace(b"</Sender>", f"</{new[1:]}".encode() if "Sendere" in new else b"</Sender>")
+            )
+        )
     assert caught.value.reason is not None
     assert caught.value.reason.code == code
 
@@ -110,9 +125,12 @@ def test_times(text: str, utc: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "i dag", "2026-03-02", "2026-13-02T10:00:00Z", "20260302T100000Z", "2026-03-02T10:00:00+15:00", "2026-03-02 10:00:00Z",
-     "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-10:00", "2026-03-02T25:00:00Z", "２０２６-03-02T10:00:00Z"],
-)  # fmt: skip
+    [
+        *("", "i dag", "2026-03-02", "2026-13-02T10:00:00Z", "20260302T100000Z", "2026-03-02T10:00:00+15:00"),
+        *("2026-03-02 10:00:00Z", "0001-01-01T00:00:00+02:00", "9999-12-31T23:59:59-10:00", "2026-03-02T25:00:00Z"),
+        "２０２６-03-02T10:00:00Z",
+    ],
+)
 def test_no_times(text: str) -> None:
     """What is no xs:dateTime, or so far off that arithmetic overflows, is no time."""
     assert read_time(text) is None
@@ -129,7 +147,9 @@ def test_written_time() -> None:
     assert again.astimezone(OSLO).utcoffset() == timedelta(hours=1)
 
 
-@pytest.mark.parametrize("text", ["", "123", f"{{{MSG_ID}}}", f"urn:uuid:{MSG_ID}", MSG_ID.replace("-", ""), f" {MSG_ID}", MSG_ID[:-1] + "g"])
+@pytest.mark.parametrize(
+    "text", ["", "123", f"{{{MSG_ID}}}", f"urn:uuid:{MSG_ID}", MSG_ID.replace("-", ""), f" {MSG_ID}", MSG_ID[:-1] + "g"]
+)
 def test_no_uuid(text: str) -> None:
     """Only the canonical form is a UUID here; what Python would accept besides is not."""
     assert read_uuid(text) is None

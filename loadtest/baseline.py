@@ -1,0 +1,102 @@
+"""The plain build that the service is compared with: what one would write first, and correct as far as it goes.
+
+An aiohttp handler that validates an M1 with xmlschema, verifies its signature with signxml (PLAIN_SIGNATURES=no leaves
+that out), and stores it in one transaction of four statements; every request has its line in the access log. It has no
+rules, no registers and no encryption, so every comparison with it is in its favour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+import os
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import xmlschema
+from aiohttp import web
+from lxml import etree
+from signxml import XMLVerifier
+
+from reseptformidler.wire.schema import driver, folder
+
+TABLES: Final = """
+CREATE TABLE plain_claim (sender text, msg_id uuid, sha256 bytea NOT NULL, PRIMARY KEY (msg_id, sender));
+CREATE TABLE plain_prescription (
+    resept_id uuid PRIMARY KEY, patient text NOT NULL, status text NOT NULL, received timestamptz NOT NULL,
+    message text NOT NULL
+);
+CREATE INDEX ON plain_prescription (patient);
+CREATE TABLE plain_event (resept_id uuid, version int, event text NOT NULL, PRIMARY KEY (resept_id, version));
+CREATE TABLE plain_outbox (msg_id uuid PRIMARY KEY, receiver text NOT NULL, answer text NOT NULL);
+"""
+_HEAD: Final = "{http://www.kith.no/xmlstds/msghead/2006-05-24}"
+_ANSWER: Final = """<?xml version="1.0" encoding="UTF-8"?>
+<AppRec xmlns="http://www.kith.no/xmlstds/apprec/2004-11-21"><MsgType V="APPREC"/><MIGversion>1.0 2004-11-21</MIGversion>
+<GenDate>{now}</GenDate><Id>{id}</Id><Status V="1" DN="OK"/><OriginalMsgId><Id>{original}</Id></OriginalMsgId></AppRec>"""
+_SOAP: Final = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
+<M1Response><dokument>{dokument}</dokument></M1Response></soap:Body></soap:Envelope>"""
+
+Pool = asyncpg.Pool
+
+
+async def livez(_: web.Request) -> web.Response:
+    """For the one who waits until it listens."""
+    return web.Response(text="ok\n")
+
+
+async def m1(pool: Pool[Any], schema: xmlschema.XMLSchema10, authorities: str, request: web.Request) -> web.Response:
+    """Answer one M1."""
+    envelope = etree.fromstring(await request.read())
+    octets = base64.b64decode(envelope.findtext(".//{*}dokument") or "")
+    root = etree.fromstring(octets)
+    if not schema.is_valid(root):
+        return web.Response(status=400, text="invalid\n")
+    if authorities:
+        XMLVerifier().verify(root, ca_pem_file=authorities)
+    answer = await _store(pool, octets, root)
+    body = _SOAP.format(dokument=base64.b64encode(answer.encode()).decode())
+    return web.Response(text=body, content_type="text/xml")
+
+
+async def _store(pool: Pool[Any], octets: bytes, root: etree._Element) -> str:
+    msg_id = UUID(root.findtext(f"{_HEAD}MsgInfo/{_HEAD}MsgId"))
+    sender = root.findtext(f"{_HEAD}MsgInfo/{_HEAD}Sender/{_HEAD}Organisation/{_HEAD}Ident/{_HEAD}Id") or ""
+    patient = root.findtext(f"{_HEAD}MsgInfo/{_HEAD}Patient/{_HEAD}Ident/{_HEAD}Id") or ""
+    now = datetime.now().astimezone()
+    answer = _ANSWER.format(now=now.isoformat(timespec="seconds"), id=uuid4(), original=msg_id)
+    async with pool.acquire() as connection, connection.transaction():
+        digest = hashlib.sha256(octets).digest()
+        await connection.execute("INSERT INTO plain_claim VALUES ($1, $2, $3)", sender, msg_id, digest)
+        await connection.execute(
+            "INSERT INTO plain_prescription VALUES ($1, $2, 'E', $3, $4)", msg_id, patient, now, octets.decode()
+        )
+        await connection.execute("INSERT INTO plain_event VALUES ($1, 1, 'prescribed')", msg_id)
+        await connection.execute("INSERT INTO plain_outbox VALUES ($1, $2, $3)", msg_id, sender, answer)
+    return answer
+
+
+async def serve() -> None:
+    """Listen on PLAIN_PORT until the process is ended."""
+    files = sorted(folder().glob("*.xsd"))
+    schema = xmlschema.XMLSchema10(driver(files).decode(), base_url=files[0].parent.as_uri())
+    authorities = os.environ["PLAIN_AUTHORITIES"] if os.environ["PLAIN_SIGNATURES"] == "yes" else ""
+    async with asyncpg.create_pool(os.environ["PLAIN_DATABASE_URL"], min_size=1, max_size=16) as pool:
+        app = web.Application()
+        app.add_routes(
+            [web.get("/livez", livez), web.post("/{path:.*}", partial(m1, pool, schema, authorities))]
+        )
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", int(os.environ["PLAIN_PORT"])).start()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    asyncio.run(serve())

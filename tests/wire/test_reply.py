@@ -1,0 +1,85 @@
+"""The reply message."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from dataclasses import replace
+from uuid import UUID
+
+from lxml import etree
+
+from reseptformidler.domain.decision import Reply
+from reseptformidler.domain.hode import Kode
+from reseptformidler.wire import reply
+from reseptformidler.wire.format import findings
+from reseptformidler.wire.msghead import payload, read_head
+from reseptformidler.wire.parse import parse
+from reseptformidler.wire.schema import Schemas
+from tests.wire.eksempler import CONVERSATION, MSG_ID, NOW, SAMPLES, SERVICE, K, m1, m91, m93
+
+SCHEMAS = Schemas()
+REPLY_ID = UUID("00000000-0000-4000-8000-000000000002")
+PAYLOAD = f'<ReseptNedlasting xmlns="{K}m94/2010-07-01"><Status V="E" DN="Ekspederbar"/></ReseptNedlasting>'.encode()
+
+
+def answered(request: bytes, answer: Reply) -> etree._Element:
+    """The reply to a request, valid and well-formed by our own rules."""
+    octets = reply.render(msg_id=REPLY_ID, now=NOW, service=SERVICE, head=read_head(parse(request)), reply=answer)
+    root = parse(octets)
+    assert SCHEMAS.errors(root) == []
+    assert findings(root) == ()
+    return root
+
+
+def test_head_of_a_reply() -> None:
+    """It comes from the service to the sender, refers to the request, and belongs to the request's conversation."""
+    request = read_head(parse(m93()))
+    root = answered(m93(), Reply("ERM94", "Nedlasting av resept", PAYLOAD))
+    head = read_head(root)
+    assert head.type == Kode("ERM94", "Nedlasting av resept")
+    assert (head.msg_id, head.gen_date) == (REPLY_ID, NOW)
+    assert head.gen_date_text == "2026-03-02T11:00:00.000+01:00"
+    assert head.sender == SERVICE
+    assert head.receiver == request.sender
+    assert head.patient is None
+    assert (head.ref_to_parent, head.ref_to_conversation) == (MSG_ID, CONVERSATION)
+
+
+def test_a_request_that_begins_a_conversation() -> None:
+    """Without a RefToConversation the conversation is the request itself."""
+    head = read_head(answered(m91(), Reply("ERM92", "Reseptliste (utleverer)", PAYLOAD)))
+    assert (head.ref_to_parent, head.ref_to_conversation) == (MSG_ID, MSG_ID)
+
+
+def test_a_sender_with_all_its_parts_is_copied() -> None:
+    """Address, telephone, department and professional come back field by field."""
+    request = read_head(parse(m1()))
+    assert read_head(answered(m1(), Reply("ERM94", "x", PAYLOAD))).receiver == request.sender
+
+
+def test_attachments_are_carried_byte_for_byte() -> None:
+    """Each attached message stands in a Document of its own, as base64 without line breaks."""
+    attachments = tuple(sample for _, sample in SAMPLES[:3])
+    root = answered(m93(), Reply("ERM94", "Nedlasting av resept", PAYLOAD, attachments))
+    documents = list(root.iterfind("{*}Document"))
+    assert [[etree.QName(part).localname for part in one] for one in documents] == [["RefDoc"]] * 4
+    kinds = [dict(kind.attrib) for kind in root.iterfind("{*}Document/{*}RefDoc/{*}MsgType")]
+    assert kinds == [{"V": "XML", "DN": "XML-instans"}] * 4
+    found = payload(root)
+    assert found is not None
+    assert etree.tostring(found) == PAYLOAD
+    containers = [one.text or "" for one in root.iter("{http://www.kith.no/xmlstds/base64container}Base64Container")]
+    assert tuple(b64decode(text, validate=True) for text in containers) == attachments
+
+
+def test_the_checker_sees_a_wrong_reply() -> None:
+    """Negative control: a reply without its payload's status is not accepted."""
+    head = read_head(parse(replace_status(m93())))
+    octets = reply.render(
+        msg_id=REPLY_ID, now=NOW, service=replace(SERVICE, name=""), head=head, reply=Reply("ERM94", "x", PAYLOAD)
+    )
+    assert SCHEMAS.errors(parse(octets))
+
+
+def replace_status(sample: bytes) -> bytes:
+    return sample.replace(b"<OrganisationName>Fjell</OrganisationName>", b"")
