@@ -12,18 +12,20 @@ import base64
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 import xmlschema
 from aiohttp import web
 from lxml import etree
-from signxml import XMLVerifier
+from signxml.verifier import XMLVerifier
 
-from reseptformidler.wire.schema import driver, folder
+from reseptformidler.wire.schema import folder
 
 TABLES: Final = """
 CREATE TABLE plain_claim (sender text, msg_id uuid, sha256 bytea NOT NULL, PRIMARY KEY (msg_id, sender));
@@ -37,8 +39,9 @@ CREATE TABLE plain_outbox (msg_id uuid PRIMARY KEY, receiver text NOT NULL, answ
 """
 _HEAD: Final = "{http://www.kith.no/xmlstds/msghead/2006-05-24}"
 _ANSWER: Final = """<?xml version="1.0" encoding="UTF-8"?>
-<AppRec xmlns="http://www.kith.no/xmlstds/apprec/2004-11-21"><MsgType V="APPREC"/><MIGversion>1.0 2004-11-21</MIGversion>
-<GenDate>{now}</GenDate><Id>{id}</Id><Status V="1" DN="OK"/><OriginalMsgId><Id>{original}</Id></OriginalMsgId></AppRec>"""
+<AppRec xmlns="http://www.kith.no/xmlstds/apprec/2004-11-21"><MsgType V="APPREC"/>
+<MIGversion>1.0 2004-11-21</MIGversion><GenDate>{now}</GenDate><Id>{id}</Id><Status V="1" DN="OK"/>
+<OriginalMsgId><Id>{original}</Id></OriginalMsgId></AppRec>"""
 _SOAP: Final = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
 <M1Response><dokument>{dokument}</dokument></M1Response></soap:Body></soap:Envelope>"""
 
@@ -55,7 +58,7 @@ async def m1(pool: Pool[Any], schema: xmlschema.XMLSchema10, authorities: str, r
     envelope = etree.fromstring(await request.read())
     octets = base64.b64decode(envelope.findtext(".//{*}dokument") or "")
     root = etree.fromstring(octets)
-    if not schema.is_valid(root):
+    if not schema.is_valid(cast("Any", root)):
         return web.Response(status=400, text="invalid\n")
     if authorities:
         XMLVerifier().verify(root, ca_pem_file=authorities)
@@ -81,16 +84,22 @@ async def _store(pool: Pool[Any], octets: bytes, root: etree._Element) -> str:
     return answer
 
 
+def _schema(files: Sequence[Path]) -> xmlschema.XMLSchema10:
+    """All files in one schema: a driver that imports each under its target namespace."""
+    namespaces = {file: etree.parse(file).getroot().get("targetNamespace", "") for file in files}
+    imports = "".join(
+        f'<xs:import namespace="{name}" schemaLocation="{file.as_uri()}"/>' for file, name in namespaces.items()
+    )
+    return xmlschema.XMLSchema10(f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>')
+
+
 async def serve() -> None:
     """Listen on PLAIN_PORT until the process is ended."""
-    files = sorted(folder().glob("*.xsd"))
-    schema = xmlschema.XMLSchema10(driver(files).decode(), base_url=files[0].parent.as_uri())
+    schema = _schema(sorted(folder().glob("*.xsd")))
     authorities = os.environ["PLAIN_AUTHORITIES"] if os.environ["PLAIN_SIGNATURES"] == "yes" else ""
     async with asyncpg.create_pool(os.environ["PLAIN_DATABASE_URL"], min_size=1, max_size=16) as pool:
         app = web.Application()
-        app.add_routes(
-            [web.get("/livez", livez), web.post("/{path:.*}", partial(m1, pool, schema, authorities))]
-        )
+        app.add_routes([web.get("/livez", livez), web.post("/{path:.*}", partial(m1, pool, schema, authorities))])
         runner = web.AppRunner(app)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", int(os.environ["PLAIN_PORT"])).start()

@@ -1,4 +1,4 @@
-"""HTTP alone: the service's own server with a handler that reads the body and answers with as many octets as an AppRec."""
+"""HTTP alone: the service's own server, with a handler that reads the body and answers what is as long as an AppRec."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ _FILL: Final = """
 INSERT INTO resept (resept_id, versjon, pasient, nodsok, mottatt, lukket, utloper, last, status, innhold)
 SELECT gen_random_uuid(), 1, decode(md5('p' || (i % {patients})::text), 'hex'), decode(md5('n' || i::text), 'hex'),
     timestamptz '2026-01-01' + i * interval '1 second',
-    CASE WHEN i / {patients} < {active} THEN NULL ELSE timestamptz '2026-06-01' END, date '2027-01-01', false,
-    CASE WHEN i / {patients} < {active} THEN 'E' ELSE 'R' END,
+    CASE WHEN i / {patients} < {closed} THEN timestamptz '2026-06-01' ELSE NULL END, date '2027-01-01', false,
+    CASE WHEN i / {patients} < {closed} THEN 'R' ELSE 'E' END,
     decode(repeat(md5(i::text), {repeats}), 'hex')
 FROM generate_series(0, {rows} - 1) AS s(i)"""
 
@@ -36,7 +36,7 @@ async def fill(url: str, rows: int, content_bytes: int) -> None:
     connection = await asyncpg.connect(url, timeout=30)
     try:
         statement = _FILL.format(
-            patients=rows // A_PATIENT, active=ACTIVE, rows=rows, repeats=max(1, round(content_bytes / 16))
+            patients=rows // A_PATIENT, closed=A_PATIENT - ACTIVE, rows=rows, repeats=max(1, round(content_bytes / 16))
         )
         await connection.execute(statement, timeout=3600)
         await connection.execute("VACUUM (ANALYZE) resept", timeout=3600)

@@ -1,7 +1,7 @@
 """The store alone: the rows of an M1, sealed beforehand, written in batches, by one statement a message, or by four.
 
-All three write the same rows into the same tables. The batches go through the service's own statement, at most two under
-way, what waits goes together; the other two have a connection for each message that waits.
+All three write the same rows into the same tables. The batches go through the service's own statement, at most two
+under way, what waits goes together; the other two have a connection for each message that waits.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
 import asyncpg
 
@@ -65,8 +66,20 @@ class M1Rows:
     def of(cls, rows: Rows) -> M1Rows:
         """One of each; an M1 without reference number and without owed messages has no other."""
         (message,), (created,), (document,), (event,) = rows.message, rows.created, rows.document, rows.event
-        assert not (rows.changed or rows.annulled or rows.binding or rows.owed)
+        assert not any((rows.changed, rows.annulled, rows.binding, rows.owed))
         return cls(rows, message, created, document, event)
+
+    def renewed(self) -> M1Rows:
+        """The same for another prescription. What was sealed is bound to the first one, but nobody will open it."""
+        resept_id = uuid4()
+        return M1Rows.of(
+            Rows(
+                message=[(*self.message[:2], resept_id, *self.message[3:])],
+                created=[(0, resept_id, *self.created[2:])],
+                document=[(0, resept_id, resept_id, *self.document[3:])],
+                event=[(0, resept_id, *self.event[2:])],
+            )
+        )
 
 
 async def four_statements(pool: Pool[Any], m1: M1Rows) -> None:
@@ -100,7 +113,7 @@ class Batches:
     waiting: list[tuple[M1Rows, asyncio.Future[None]]] = field(default_factory=list)
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def write(self, _: Pool[Any], m1: M1Rows) -> None:
+    async def write(self, m1: M1Rows) -> None:
         """Write one message together with others."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((m1, done))
@@ -131,7 +144,7 @@ def _numbered(rows: Rows, nr: int) -> Rows:
     return Rows(*([(nr, *row[1:]) for row in getattr(rows, name)] for name in Rows.__slots__))
 
 
-Write = Callable[[Pool[Any], M1Rows], Awaitable[None]]
+Write = Callable[[M1Rows], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +155,13 @@ class Written:
     cpu: float
 
 
-async def written(pool: Pool[Any], write: Write, messages: Sequence[M1Rows], waiting: int) -> Written:
+async def written(write: Write, messages: Sequence[M1Rows], waiting: int) -> Written:
     """Write them all, `waiting` at a time."""
     queue = iter(messages)
 
     async def one_after_another() -> None:
         for message in queue:
-            await write(pool, message)
+            await write(message)
 
     begun, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(one_after_another() for _ in range(waiting)))

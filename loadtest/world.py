@@ -54,7 +54,7 @@ class World:
 
     async def create_database(self, name: str, *, migrated: bool = True) -> str:
         """A new database; its URL."""
-        await _execute(self.postgres.url(), f"CREATE DATABASE {name}")
+        await execute(self.postgres.url(), f"CREATE DATABASE {name}")
         url = self.postgres.url(name)
         if migrated:
             connection = await asyncpg.connect(url)
@@ -175,7 +175,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def _execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str) -> None:
+    """Run statements on a connection of their own."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(statement)

@@ -74,7 +74,7 @@ class Spine:
     answer_seconds: float
 
     async def receive(self, operation: tuple[str, str], octets: bytes) -> Answer:
-        """Answer one message. Raises Unreadable (nothing stored) or an error of ours (the same message may be repeated)."""
+        """Answer one message. Raises Unreadable (nothing stored) or an error of ours (the same may be sent again)."""
         now = self.clock()
         judged = self._judge(operation, octets, now)
         if judged.mottatt.head.msg_id is None or not _sender(judged.mottatt.head):
@@ -112,13 +112,9 @@ class Spine:
     def _envelope_findings(
         self, root: etree._Element, head: MsgInfo, type_: MeldingType | None, now: datetime
     ) -> tuple[Finding, ...]:
-        """The head's own rules first; the schema only where the head names what we know."""
-        found = tuple(head_findings(root, head, type_, now, skew=self.skew))
-        if found:
-            return found
-        found = wire_format.findings(root)
-        schema = tuple(Finding(reason(320), f"{e.path}: {e.text}") for e in self.schemas.errors(root))
-        return found + schema
+        """The head's own rules first; then those with a code of their own; what is left is the schema's (320)."""
+        found = tuple(head_findings(root, head, type_, now, skew=self.skew)) or wire_format.findings(root)
+        return found or tuple(Finding(reason(320), f"{e.path}: {e.text}") for e in self.schemas.errors(root))
 
     def _judge_content(self, root: etree._Element, mottatt: Mottatt, type_: MeldingType, now: datetime) -> Judged:
         facts = self._facts(mottatt.head)
@@ -179,7 +175,7 @@ class Spine:
         )
 
     def _without_store(self, judged: Judged, now: datetime) -> Answer:
-        """A refusal of what cannot be kept (7419/361): no usable sender or MsgId, or other bytes under a known MsgId."""
+        """A refusal of what is not kept (7419/361): no usable sender or MsgId, or other bytes under a known MsgId."""
         findings = (*judged.findings, Finding(reason(361), "MsgInfo"))
         return Answer(
             octets=self._render(judged, refused(*findings), now),

@@ -49,8 +49,10 @@ async def sweep(pool: Pool, now: datetime, periods: Periods) -> SweepResult:
             made = await _make_partitions(connection, now, periods)
             removed = await _remove(connection, now, periods)
             ahead = {table.name: await _ahead(connection, table, now) for table in retention.TABLES}
-        finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", retention.LOCK)
+        except BaseException:
+            connection.terminate()  # the lock ends with its session
+            raise
     for table, count in ahead.items():
         metrics.partitions_ahead.labels(table).set(count)
     return SweepResult(ran=True, removed=removed, partitions_made=made, partitions_ahead=ahead)

@@ -189,3 +189,22 @@ async def test_the_history_is_append_only(pool: Pool, batcher: Batcher) -> None:
         with pytest.raises(asyncpg.RestrictViolationError):
             await pool.execute(statement)
     assert await pool.fetchval("SELECT count(DISTINCT tableoid) FROM historikk") == 2
+
+
+async def test_a_sweep_that_fails_leaves_the_lock(
+    pool: Pool, batcher: Batcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends it, the next one can work."""
+    await stored(batcher, utloper=NOW.date())
+
+    async def fails(_: object, __: object) -> int:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "delete_claims", fails)
+        with pytest.raises(ZeroDivisionError):
+            await sweep(pool, NOW + DAY, PERIODS)
+    assert await ids(pool) == set()
+    async with asyncio.timeout(5):
+        while not (await sweep(pool, NOW + DAY, PERIODS)).ran:
+            await asyncio.sleep(0.01)

@@ -6,8 +6,9 @@ the service.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -157,16 +158,24 @@ def _verbs(messages: Iterable[Message]) -> Iterator[str]:
         yield f"{message.attempts[0].verb}: {told}"
 
 
-def _figures(entries: list[history.Entry], messages: Iterable[Message]) -> dict[str, float]:
+def _figures(entries: list[history.Entry], messages: Collection[Message]) -> dict[str, float]:
     ends = sorted(one.at for one in entries if isinstance(one, Answered))
+    kills = [one.at for one in entries if isinstance(one, Killed)]
     return {
-        "messages": sum(1 for _ in messages),
+        "messages": len(messages),
         "messages without an answer": sum(1 for one in messages if not one.ends),
         "attempts": sum(1 for one in entries if isinstance(one, Asked)),
         "attempts that failed": sum(1 for one in entries if isinstance(one, Failed)),
         "answers": len(ends),
         "answers compared with the first one": sum(max(0, len(one.ends) - 1) for one in messages),
-        "kills": sum(1 for one in entries if isinstance(one, Killed)),
+        "  of them after a kill": sum(_answered_after_a_kill(one, kills) for one in messages),
+        "kills": len(kills),
         "longest time without any answer (s)": max((b - a for a, b in pairwise(ends)), default=0.0),
         "seconds": round(max((one.at for one in entries), default=0.0), 1),
     }
+
+
+def _answered_after_a_kill(message: Message, kills: Sequence[float]) -> int:
+    """How many of its later answers have a kill between the first one and them."""
+    first = message.ends[0].at if message.ends else 0.0
+    return sum(bisect(kills, first) < bisect(kills, one.at) for one in message.ends)

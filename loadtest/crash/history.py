@@ -81,7 +81,7 @@ class History:
         self.path = path
         self.answers = 0
         """How many answers there were so far."""
-        self._file = path.open("x", encoding="utf-8")
+        self._file = path.open("x", buffering=1, encoding="utf-8")
         self._lock = threading.Lock()
         self._numbers = count()
         self._begun = monotonic()

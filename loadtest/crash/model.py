@@ -95,11 +95,14 @@ def _download(state: State, asked: Asked) -> Step:
 
 
 def _reported(state: State, asked: Asked, *, closes: bool | None) -> Step:
-    """An M10: dispensed, finished (`closes`) or cancelled (None). Only the holder may, and lets go with it."""
+    """An M10: dispensed, finished (`closes`) or cancelled (None). Only the holder may, and lets go with it.
+
+    357 speaks of dispensings only; a cancel of nothing is refused with 41.
+    """
     if not state.status:
         return refused(1), state
     if state.holder != asked.who:
-        return refused(69 if state.holder else 357), state
+        return refused(69 if state.holder else 41 if closes is None else 357), state
     status = "R" if closes else "T" if state.recalled else "E"
     dispensed = state.dispensed
     if closes is not None:

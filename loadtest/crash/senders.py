@@ -28,7 +28,7 @@ HOT = 12
 """So many of the newest prescriptions are what everybody is after."""
 PRESCRIPTIONS_EACH = 6
 """Of one patient: a list stays short."""
-KEPT_LETTERS = 60
+KEPT_LETTERS = 40
 """Of each sender, to be repeated at any later time."""
 
 
@@ -97,7 +97,7 @@ class Sender:
         """Errand after errand, until the scene ends."""
         while not self.scene.post.stopped():
             await self.errand()
-            await asyncio.sleep(self.random.uniform(0, 0.05))
+            await asyncio.sleep(self.random.uniform(0, 0.03))
 
     async def errand(self) -> None:
         """One thing this kind of sender does."""
@@ -114,9 +114,10 @@ class Doctor(Sender):
 
     async def errand(self) -> None:
         """Mostly a new prescription."""
-        await self.choose((80, self._prescribe), (12, self._recall), (8, self.repeat))
+        await self.choose((80, self._consult), (12, self._recall), (8, self.repeat))
 
-    async def _prescribe(self) -> None:
+    async def prescribe(self) -> None:
+        """M1."""
         hode, patient = self.hode(), self.scene.new_patient()
         resept = str(hode.msg_id)
         self.scene.prescribed[resept] = patient
@@ -125,6 +126,9 @@ class Doctor(Sender):
         answer = await self.ask(("Rekvirent", "M1"), asked, sign(octets, self._card))
         if answer is not None:
             self.scene.hot.append(resept)
+
+    async def _consult(self) -> None:
+        await self.prescribe()
         await asyncio.sleep(self.random.uniform(0, 0.3))
 
     async def _recall(self) -> None:

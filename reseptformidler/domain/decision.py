@@ -47,7 +47,7 @@ class Hendelse:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """An asynchronous message that the change owes somebody (one outbox row): its type, receiver and the facts it is made of."""
+    """An asynchronous message that the change owes somebody: one row of the outbox."""
 
     type: str
     """M5.2, M6, M7, M8, M8.1, M20, M21, M14 …"""
@@ -70,6 +70,8 @@ class Tilstand:
     refnr: tuple[RefNr, ...] = ()
     dokumenter: Mapping[UUID, bytes] = field(default_factory=dict)
     """The messages as they came, by MsgId: an M1 by its ReseptId, an M10 by its own."""
+    tatt: bool = False
+    """What the message would create under its MsgId is there already, made by another sender's message."""
 
     def resept(self, resept_id: UUID) -> Resept | None:
         """The prescription of that id, if it is here."""

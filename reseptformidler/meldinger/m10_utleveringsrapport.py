@@ -213,6 +213,8 @@ def decide(m: Mottatt, tilstand: Tilstand, _: Facts, now: datetime) -> Decision:
     if content.papirresept:
         return Decision(owed=owed_reports_paper(_rapport(m)))
     resept = tilstand.resept(content.resept_id) if content.resept_id is not None else None
+    if tilstand.tatt:
+        return _refused(65, "MsgInfo/MsgId")
     if resept is None:
         return _refused(1, f"{_UL}/ReseptId")
     if _other_patient(m, resept):

@@ -19,16 +19,16 @@ from reseptformidler.reasons import reason
 
 
 def needs(m: Mottatt) -> Needs:
-    """Whether the ReseptId is taken, and what is known of the reference number."""
+    """What is known of the reference number. That the ReseptId is free shows when it is stored (`Tilstand.tatt`)."""
     refnr = m.content.refnr
-    return Needs(resepter=(m.msg_id,), refnr=(refnr,) if refnr else ())
+    return Needs(refnr=(refnr,) if refnr else ())
 
 
 def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, now: datetime) -> Decision:
     """A new prescription, or why not."""
-    resept = _resept(m, now)
-    if tilstand.resept(resept.resept_id) is not None:
+    if tilstand.tatt:
         return refused(Finding(reason(10), "MsgInfo/MsgId"))
+    resept = _resept(m, now)
     refnr = tilstand.refnummer(resept.refnr) if resept.refnr else None
     funn = tuple(_refnr_funn(resept, refnr)) if resept.refnr else ()
     if funn:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import asyncpg
@@ -51,6 +51,8 @@ class _Waiting:
     item: Item
     answer: asyncio.Future[Stored | OtherBytes]
     keys: frozenset[Hashable] = field(init=False)
+    taken: bool = False
+    """What it would create is another message's; decided again, it knows."""
 
     def __post_init__(self) -> None:
         self.keys = self.item.touches()
@@ -177,7 +179,7 @@ class Batcher:
             if outcome is Outcome.APPLIED:
                 waiting.settle(Stored(one.answer, accepted=one.decision.accepted, reasons=one.reasons))
             elif outcome is Outcome.TAKEN:
-                waiting.settle(OtherBytes())
+                waiting.taken = True
             elif outcome is Outcome.DUPLICATE:
                 repeated.append(waiting)
             else:
@@ -191,7 +193,7 @@ class Batcher:
         decided: list[tuple[_Waiting, Decided, Rows]] = []
         for waiting in batch:
             try:
-                one = self._decide_one(waiting.item, loaded)
+                one = self._decide_one(waiting, loaded)
                 if touched.isdisjoint(one.touches()):
                     decided.append((waiting, one, rows_of(self._encoder, len(decided), one)))
                     touched |= one.touches()
@@ -199,8 +201,9 @@ class Batcher:
                 waiting.settle(error)
         return decided
 
-    def _decide_one(self, item: Item, loaded: Loaded) -> Decided:
-        tilstand = loaded.tilstand(item.needs)
+    def _decide_one(self, waiting: _Waiting, loaded: Loaded) -> Decided:
+        item = waiting.item
+        tilstand = replace(loaded.tilstand(item.needs), tatt=waiting.taken)
         decision = item.decide(tilstand)
         return Decided(item, tilstand, decision, item.render(decision))
 

@@ -23,6 +23,10 @@ SECONDS_A_STATEMENT = 10.0
 """Longer means that something is wrong; the outcome is then unknown, and repeating is safe."""
 
 
+async def _keep_session(_: asyncpg.Connection[Any]) -> None:
+    """Not asyncpg's reset, which is a round trip each time: nothing of ours leaves anything behind in a session."""
+
+
 async def open_pool(url: str, *, size: int) -> Pool:
     """A pool of at most `size` connections; its first connection is made here, so a wrong URL shows at once."""
     return await asyncpg.create_pool(
@@ -32,5 +36,6 @@ async def open_pool(url: str, *, size: int) -> Pool:
         timeout=SECONDS_TO_CONNECT,
         command_timeout=SECONDS_A_STATEMENT,
         max_inactive_connection_lifetime=300,
+        reset=_keep_session,
         server_settings=SETTINGS,
     )

@@ -17,10 +17,10 @@ from reseptformidler import metrics
 from reseptformidler.log import logger, where
 from reseptformidler.receive import Answer, Spine
 from reseptformidler.store.batch import Full
+from reseptformidler.web.server import CONTENT_TYPE
 from reseptformidler.wire import soap, wsdl
 from reseptformidler.wire.parse import Unreadable
 
-CONTENT_TYPE = "text/xml; charset=utf-8"
 RETRY_SECONDS = 5
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -37,7 +37,7 @@ def routes(spine: Spine, body_seconds: float) -> list[web.RouteDef]:
 def _contract(name: str) -> Handler:
     async def get(request: web.Request) -> web.Response:
         if "wsdl" not in {key.lower() for key in request.query}:
-            return _fault(405, "Client", "Tjenesten tar imot SOAP-meldinger med POST. Kontrakten finnes på ?wsdl.")
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"])
         address = f"{request.scheme}://{request.host}{request.path}"
         return web.Response(body=wsdl.wsdl(name, address), content_type="text/xml", charset="utf-8")
 
@@ -77,7 +77,7 @@ async def _body(request: web.Request, seconds: float) -> bytes:
         raise Unreadable(None, "Meldingen er for stor.", http_status=413) from None
     except TimeoutError:
         raise Unreadable(None, "Meldingen kom ikke frem i tide.", http_status=408) from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, ConnectionError):
         raise Unreadable(None, "Meldingen kom ikke helt frem.", http_status=400) from None
 
 
@@ -113,7 +113,7 @@ def _tell(name: str, operation: str, answer: Answer, begun: float) -> None:
 def _unreadable(name: str, operation: str, unreadable: Unreadable) -> web.Response:
     metrics.messages.labels("ukjent", "unreadable").inc()
     logger.warning("message", service=name, operation=operation, outcome="unreadable", status=unreadable.http_status)
-    return _fault(unreadable.http_status, "Client", unreadable.text)
+    return _fault(unreadable.http_status, unreadable.fault, unreadable.text)
 
 
 def _shed(name: str, operation: str) -> web.Response:

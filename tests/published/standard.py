@@ -22,9 +22,9 @@ _ADDED = re.compile(rb'<Object Id="AddedByReseptformidleren-.*</Object>(?=</Sign
 @cache
 def published_schemas() -> etree.XMLSchema:
     """All published schemas, as one."""
+    files = {file.as_uri(): etree.parse(file).getroot() for file in sorted((STANDARD / "schemas").glob("*.xsd"))}
     imports = "".join(
-        f'<xs:import namespace="{etree.parse(file).getroot().get("targetNamespace")}" schemaLocation="{file.as_uri()}"/>'
-        for file in sorted((STANDARD / "schemas").glob("*.xsd"))
+        f'<xs:import namespace="{root.get("targetNamespace")}" schemaLocation="{uri}"/>' for uri, root in files.items()
     )
     schema = f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{imports}</xs:schema>'
     return etree.XMLSchema(etree.fromstring(schema))

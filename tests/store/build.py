@@ -70,6 +70,8 @@ def m1(new: Resept, *, octets: bytes | None = None, sender: str = LEGE, owed: tu
     """An M1 that makes a prescription, and binds its reference number if it has one."""
 
     def decide(tilstand: Tilstand) -> Decision:
+        if tilstand.tatt:
+            return refused(Finding(reason(10)))
         bound = tilstand.refnummer(new.refnr) if new.refnr else None
         if bound and bound.pasient not in (None, new.pasient.ident):
             return refused(Finding(reason(75)))

@@ -170,13 +170,14 @@ async def test_7419_65_other_bytes_under_a_known_msg_id(batcher: Batcher, pool: 
     assert await count(pool, "innboks") == 1
 
 
-async def test_7419_65_a_msg_id_of_another_sender(batcher: Batcher, pool: Pool) -> None:
+async def test_7419_10_a_resept_id_of_another_sender(batcher: Batcher, pool: Pool) -> None:
     """A prescription is named by the MsgId of its M1: no second sender can use it, neither later nor at once."""
     new, racing = resept(), resept()
     await sent(batcher, m1(new))
-    assert await batcher.submit(m1(new, sender="8090596")) == OtherBytes()
-    pair = await asyncio.gather(*(batcher.submit(m1(racing, sender=her)) for her in ("1", "2")))
-    assert sorted(type(one).__name__ for one in pair) == ["OtherBytes", "Stored"]
+    second = await sent(batcher, m1(new, sender="8090596"))
+    assert second.reasons == ("10",)
+    pair = await asyncio.gather(*(sent(batcher, m1(racing, sender=her)) for her in ("1", "2")))
+    assert sorted(one.reasons for one in pair) == [(), ("10",)]
     assert await count(pool, "resept") == 2
 
 

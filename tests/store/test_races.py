@@ -276,4 +276,4 @@ async def test_a_dispensing_races_an_annulled_lock(pool: Pool, batcher: Batcher,
     await batcher.submit(m93(new.resept_id))
     cancel = item(changes(new.resept_id, Steg.KANSELLERT), Needs(resepter=(new.resept_id,)))
     answers = await race(pool, (batcher, m10(new.resept_id)), (other, cancel), new.resept_id)
-    assert sorted((answer.accepted, answer.reasons) for answer in answers) == [(False, ("357",)), (True, ())]
+    assert sorted(answer.accepted for answer in answers) == [False, True]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -27,6 +28,7 @@ from reseptformidler.store.seal import Sealer, Unsealable, key_ids
 from tests.store.build import FNR, NOW, number, resept
 
 VERSIONS = range(dictionaries.CURRENT + 1)
+SHIPPED = {1: "00a9f23b5f718c4b8070a40eb9d7d0880e6f48b1434010d8c3d39c0a27d3dad5"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,13 @@ def test_what_is_sealed_opens(keys: Keyring, version: int) -> None:
         assert key_ids([sealed]) == {7}
 
     every()
+
+
+def test_a_shipped_dictionary_never_changes() -> None:
+    """Values that were sealed with it need exactly these bytes, for ever."""
+    folder = Path(dictionaries.__file__).parent
+    hashes = {int(path.stem): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.zdict")}
+    assert hashes == SHIPPED
 
 
 def test_a_sealed_value_is_bound(keys: Keyring) -> None:

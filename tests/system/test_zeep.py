@@ -11,7 +11,7 @@ from reseptformidler.sandbox import messages
 from reseptformidler.sandbox.messages import Sok
 from reseptformidler.sandbox.population import APOTEK
 from tests.system.world import World
-from tests.system.zeep_client import Refused, Zeep, codes, play
+from tests.system.zeep_client import Refused, Zeep, codes, play, refusal
 
 
 @pytest.fixture
@@ -28,16 +28,7 @@ async def test_the_chain(world: World, client: Zeep) -> None:
 @pytest.mark.parametrize("operation", ["M9_5", "M25_1", "M9_7"])
 async def test_an_unbuilt_operation_says_so(world: World, client: Zeep, operation: str) -> None:
     """7419/999, in the reply where that is an AppRec and in a fault where it is another message; nothing is lost."""
-    octets = world.m1()
-
-    def call() -> list[str]:
-        try:
-            return codes(client.call("Rekvirent", operation, octets))
-        except Refused as refused:
-            assert str(refused) == "Meldingen er avvist."
-            return codes(refused.apprec)
-
-    assert await asyncio.to_thread(call) == ["999"]
+    assert await asyncio.to_thread(refusal, client, ("Rekvirent", operation), world.m1()) == ["999"]
 
 
 async def test_AppRecFault_is_readable(world: World, client: Zeep) -> None:
@@ -61,17 +52,9 @@ async def test_a_fault_without_receipt(world: World, client: Zeep) -> None:
 
 async def test_every_operation_answers(world: World, client: Zeep) -> None:
     """All 26 operations of the three services can be called, with whatever message: an AppRec comes each time."""
-
-    def call(operation: tuple[str, str]) -> list[str]:
-        octets = messages.mv(world.hode(), APOTEK[0])
-        try:
-            return codes(client.call(*operation, octets))
-        except Refused as refused:
-            return codes(refused.apprec)
-
     assert len(client.operations) == 26
     built = {operation: type_ for type_ in meldinger.ALL for operation in type_.operations}
     for operation in client.operations:
-        found = await asyncio.to_thread(call, operation)
+        found = await asyncio.to_thread(refusal, client, operation, messages.mv(world.hode(), APOTEK[0]))
         expected = [] if operation[1] == "Verify" else ["303"] if operation in built else ["999"]
         assert found[:1] == expected

@@ -17,6 +17,8 @@ from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
 from reseptformidler.sandbox.varer import TABLETT
 from tests.system.world import World, msg_id_of, operation_of
 
+_CLIENT: Any = zeep.Client  # it has types, but not where it is made
+
 
 class Refused(Exception):
     """The service answered with a fault."""
@@ -35,7 +37,7 @@ class Zeep:
         self._calls: dict[tuple[str, str], Any] = {}
         for name in ("Rekvirent", "Utleverer", "NA"):
             url = f"{address}/{name}/{name}WebServiceSoapHttpPort"
-            client = zeep.Client(str(wsdls / f"{name}WebServiceSoapHttpPort.wsdl") if wsdls else f"{url}?wsdl")
+            client = _CLIENT(str(wsdls / f"{name}WebServiceSoapHttpPort.wsdl") if wsdls else f"{url}?wsdl")
             ((binding, bound),) = client.wsdl.bindings.items()
             calls = client.create_service(binding, url)
             for operation, contract in bound.all().items():
@@ -59,6 +61,14 @@ class Zeep:
         return self.call(*operation_of(octets), octets)
 
 
+def refusal(client: Zeep, operation: tuple[str, str], octets: bytes) -> list[str]:
+    """The codes of the AppRec that an operation answers with, in its reply or in a fault."""
+    try:
+        return codes(client.call(*operation, octets))
+    except Refused as refused:
+        return codes(refused.apprec)
+
+
 def codes(apprec: etree._Element | None) -> list[str]:
     """The codes of an AppRec's errors."""
     assert apprec is not None
@@ -67,7 +77,7 @@ def codes(apprec: etree._Element | None) -> list[str]:
 
 
 def play(client: Zeep, world: World) -> None:
-    """Written, listed, downloaded, refused to another, dispensed, recalled too late; each reply is what it should be."""
+    """Written, listed, downloaded, refused to another, dispensed, recalled too late; each reply is the right one."""
     m1 = world.m1()
     assert codes(client.send(m1)) == []
     m92 = client.send(messages.m91(world.hode(), APOTEK[0], Sok(fnr=PERSONER[0].ident)))
@@ -77,12 +87,7 @@ def play(client: Zeep, world: World) -> None:
     m94 = client.send(messages.m93(after, APOTEK[0], msg_id_of(m1)))
     assert base64.b64decode(m94.findtext(".//{*}Base64Container") or "") == m1
     other = Hode(world.hode().msg_id, world.clock(), after.parent, talk)
-    try:
-        client.send(messages.m93(other, APOTEK[1], msg_id_of(m1)))
-    except Refused as refused:
-        assert codes(refused.apprec) == ["69"]
-    else:
-        raise AssertionError("two pharmacies have downloaded it")
+    assert refusal(client, ("Utleverer", "M9_3"), messages.m93(other, APOTEK[1], msg_id_of(m1))) == ["69"]
     report = Hode(world.hode().msg_id, world.clock(), m94.findtext(".//{*}MsgId") or "", talk)
     dispensed = Rapport(msg_id_of(m1), TABLETT, avsluttet=True)
     assert codes(client.send(messages.m10(report, APOTEK[0], PERSONER[0], dispensed))) == []

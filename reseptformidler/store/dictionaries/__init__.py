@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zstandard
 
-CURRENT = 0
+CURRENT = 1
 
 
 def load(version: int) -> zstandard.ZstdCompressionDict | None:
