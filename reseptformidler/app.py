@@ -30,6 +30,7 @@ from reseptformidler.sweep import Periods, sweep
 from reseptformidler.trust.chain import Authorities, load_authorities
 from reseptformidler.trust.signature import Verifier
 from reseptformidler.web import ops, server, soap
+from reseptformidler.wire import format as wire_format
 from reseptformidler.wire.schema import Schemas
 
 Clock = Callable[[], datetime]
@@ -89,6 +90,7 @@ async def service(
         async with pool.acquire() as connection:
             sealer = Sealer(await open_keyring(connection, kek, clock()))
             await refnr.issue(connection, sealer, [RefNr(number, hpr) for number, hpr in known.refnr])
+        wire_format.prepare()
         batcher = Batcher(pool, sealer, size=settings.batch_size, queue=settings.queue_size)
         spine = Spine(
             schemas=Schemas(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from reseptformidler import meldinger, metrics
 from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Decision, Finding, Needs, Tilstand, refused
 from reseptformidler.domain.hode import MsgInfo, Organisation
+from reseptformidler.domain.ident import is_orgnr
 from reseptformidler.meldinger.melding import MeldingType, Mottatt, Rule
 from reseptformidler.reasons import reason
 from reseptformidler.registers.fixed import FixedRegisters
@@ -32,6 +34,9 @@ from reseptformidler.wire.head import head_findings
 from reseptformidler.wire.msghead import payload, read_head
 from reseptformidler.wire.parse import parse
 from reseptformidler.wire.schema import Schemas
+
+_HER = re.compile(r"[0-9]{1,10}", re.ASCII)
+"""As registers have it (docs/registers.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +192,12 @@ class Spine:
 
 
 def _sender(head: MsgInfo) -> str:
-    """The key of a sender: its HER-id, else its organisation number."""
-    return head.sender.ident("HER") or head.sender.ident("ENH")
+    """The key of a sender: its HER-id, else its organisation number. Empty if it has neither in its form.
+
+    The key is stored in clear, so what else a sender puts there (a national identity number, a megabyte) must not pass.
+    """
+    her, enh = head.sender.ident("HER"), head.sender.ident("ENH")
+    return her if _HER.fullmatch(her) else enh if is_orgnr(enh) else ""
 
 
 def _token(judged: Judged) -> str:

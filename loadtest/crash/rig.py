@@ -92,16 +92,27 @@ class Rig:
             raise ValueError(kind)
 
     def revive(self) -> None:
-        """Start again what was killed. UnexpectedEnd when something has ended that nobody killed."""
+        """Start again what is down, as a supervisor would. UnexpectedEnd when something ended that nobody killed.
+
+        A server that finds no database when it starts says so and ends: that is as it should be.
+        """
         if not self._postgres_runs:
             self.postgres.start()
             self._postgres_runs = True
         assert self.postgres.pid
         for n, server in enumerate(self._servers):
-            if server is None:
+            if server is None or self._ended(n, server):
                 self._servers[n] = self._launch(n)
-            elif server.poll() is not None:
-                raise UnexpectedEnd(f"server {n} ended with {server.returncode}; see {self.folder}/serve-{n}.log")
+
+    def _ended(self, n: int, server: subprocess.Popen[bytes]) -> bool:
+        if server.poll() is None:
+            return False
+        if not _last_line(self._log(n)).startswith("Cannot start: no database"):
+            raise UnexpectedEnd(f"server {n} ended with {server.returncode}; see {self._log(n)}")
+        return True
+
+    def _log(self, n: int) -> Path:
+        return self.folder / f"serve-{n}.log"
 
     def _kill_servers(self, numbers: Iterable[int]) -> None:
         for n in numbers:
@@ -111,7 +122,7 @@ class Rig:
             self._servers[n] = None
 
     def _launch(self, n: int) -> subprocess.Popen[bytes]:
-        with (self.folder / f"serve-{n}.log").open("ab") as log:
+        with self._log(n).open("ab") as log:
             command = [sys.executable, "-m", "reseptformidler", "serve"]
             return subprocess.Popen(command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -142,6 +153,10 @@ class Rig:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind(("127.0.0.1", 0))
         return int(holder.getsockname()[1])
+
+
+def _last_line(path: Path) -> str:
+    return (path.read_text("utf-8").splitlines() or [""])[-1]
 
 
 def _kill_one(postgres: psutil.Process, random: Random) -> None:

@@ -75,7 +75,7 @@ def crash(rig: Rig, where: Where, rounds: int, kinds: Sequence[str], tell: Calla
     random = Random(where.seed)
     with load(where) as playing:
         for number in range(1, rounds + 1):
-            until_answers(where.history, playing, ANSWERS_BETWEEN_KILLS)
+            _until_answers(where.history, playing, rig)
             time.sleep(random.uniform(0, 1.5))
             kind = kinds[(number - 1) % len(kinds)] if number <= len(kinds) else random.choice(kinds)
             rig.kill(kind, random)
@@ -83,18 +83,19 @@ def crash(rig: Rig, where: Where, rounds: int, kinds: Sequence[str], tell: Calla
             tell(f"{number:>3}  killed {kind:<28} after {where.history.answers} answers")
             time.sleep(random.uniform(0, 0.5))
             rig.revive()
-        until_answers(where.history, playing, ANSWERS_BETWEEN_KILLS)
+        _until_answers(where.history, playing, rig)
     return playing.result()
 
 
-def until_answers(history: History, playing: Future[Played], number: int) -> None:
-    """Return when that many more answers have come. NoProgress if they do not."""
-    wanted = history.answers + number
+def _until_answers(history: History, playing: Future[Played], rig: Rig) -> None:
+    """Return when ANSWERS_BETWEEN_KILLS more answers have come. NoProgress if they do not."""
+    wanted = history.answers + ANSWERS_BETWEEN_KILLS
     end = time.monotonic() + SECONDS_TO_COME_BACK
     while history.answers < wanted:
+        rig.revive()
         if playing.done():
             playing.result()
             raise NoProgress("the senders have stopped")
         if time.monotonic() > end:
             raise NoProgress(f"{history.answers} answers, then none for {SECONDS_TO_COME_BACK:.0f} s")
-        time.sleep(0.005)
+        time.sleep(0.02)

@@ -28,7 +28,7 @@ HOT = 12
 """So many of the newest prescriptions are what everybody is after."""
 PRESCRIPTIONS_EACH = 6
 """Of one patient: a list stays short."""
-KEPT_LETTERS = 40
+KEPT_LETTERS = 25
 """Of each sender, to be repeated at any later time."""
 
 

@@ -1,4 +1,4 @@
-"""`sweep` and `relay`: separate processes of the same image that do one thing again and again, and show their metrics."""
+"""`sweep` and `relay`: processes of the same image that do one thing again and again, and show their metrics."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _again(work: Round, *, once: bool) -> int:
 
 
 async def _rounds(work: Round, settings: Settings, *, once: bool) -> int:
-    """Rounds until SIGTERM. A round that fails is logged and tried again after the pause; with `--once` it is the exit status."""
+    """Rounds until SIGTERM. One that fails is logged and tried again after the pause; with `--once` it is status 1."""
     import asyncio
 
     from reseptformidler import app
@@ -59,7 +59,7 @@ async def _rounds(work: Round, settings: Settings, *, once: bool) -> int:
             while not stopped.is_set():
                 try:
                     await work(pool, settings, datetime.now(UTC))
-                except Exception as error:  # the next round tries again
+                except Exception as error:  # noqa: BLE001  # the next round tries again
                     logger.error("round_failed", error=type(error).__name__, where=where(error))
                     if once:
                         return 1
@@ -88,9 +88,9 @@ RELAY = Command(
     "watch over the asynchronous messages that are owed",
     arguments,
     _relay,
-    description="""Every RF_SWEEP_SECONDS: count what is owed to others and not delivered, by type, and the age of the oldest
-(reseptformidler_outbox_pending, reseptformidler_outbox_oldest_age_seconds on RF_METRICS_PORT).
+    description="""Every RF_SWEEP_SECONDS: count what is owed to others and not delivered, by type, and the age of the
+oldest (reseptformidler_outbox_pending, reseptformidler_outbox_oldest_age_seconds on RF_METRICS_PORT).
 
-What is owed is recorded in the transaction that owes it. No transport is built yet: nothing is delivered, and nothing is
-marked as delivered.""",
+What is owed is recorded in the transaction that owes it. No transport is built yet: nothing is delivered,
+and nothing is marked as delivered.""",
 )

@@ -9,6 +9,8 @@ from reseptformidler.commands.command import Command, no_arguments
 
 def run(_: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
+    import gc
+
     from reseptformidler import app, log
     from reseptformidler.commands.environment import settings_or_exit
     from reseptformidler.commands.loop import run_loop
@@ -20,6 +22,7 @@ def run(_: argparse.Namespace) -> int:
     async def work() -> int:
         stopped = stop_signal()
         async with app.service(settings) as service, service.listening():
+            gc.freeze()  # what lives as long as the process need not be looked at again and again
             await stopped.wait()
         return 0
 

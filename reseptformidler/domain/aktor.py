@@ -18,7 +18,7 @@ class Aktortype(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Aktor:
-    """An organisation that the service knows. Numbers are digits in text: `her` HER-id, `enh` and `lok` organisation numbers."""
+    """An organisation that the service knows: HER-id, organisation numbers (unit: `lok`), as digits in text."""
 
     her: str
     navn: str
@@ -46,7 +46,8 @@ class Aktor:
 class Helsepersonell:
     """A person in the register of health personnel (HPR).
 
-    `kategorier`: codes of list 9060 (LE doctor, JO midwife, SP nurse (public-health nurses too) …); the periods are None where open.
+    `kategorier`: codes of list 9060 (LE doctor, JO midwife, SP nurse, which public-health nurses are too …).
+    A period is open where its end is None.
     """
 
     hpr: str

@@ -1,4 +1,4 @@
-"""What a message type decides, as one value: the answer, and every change that must be committed before the answer leaves."""
+"""What a message type decides, as one value: the answer, and every change that is committed before it leaves."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The payload of an answer message: its type (list 8279) with display name, the payload and attached messages, as bytes.
+    """An answer message: its type (list 8279) with display name, its payload and the attached messages, as bytes.
 
-    `payload` is one serialized XML element without declaration; each attachment is a whole message, attached base64-encoded.
+    `payload` is one XML element without declaration; each attachment is a whole message, not yet in base64.
     """
 
     type: str
@@ -107,7 +107,7 @@ class Nodsok:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a decision must know of the store: prescriptions by id, by patient, by reference number or by emergency search."""
+    """What a decision must know of the store: prescriptions by id, patient, reference number or emergency search."""
 
     resepter: tuple[UUID, ...] = ()
     pasienter: tuple[str, ...] = ()

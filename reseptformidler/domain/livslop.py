@@ -1,7 +1,7 @@
 """The life of a prescription: one explicit state machine (domain.md b, rules.md section 2).
 
-A phase is a status of list 7408, told apart by the lock (U) and by a recall that waits, or had waited, for something (`_T`). What is not in
-`TRANSITIONS` is not allowed; `REFUSALS` says with which code it is refused.
+A phase is a status of list 7408, told apart by the lock (U) and by a recall that waits, or had waited, for something
+(`_T`). What is not in `TRANSITIONS` is not allowed; `REFUSALS` says with which code it is refused.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ REFUSALS: dict[tuple[Fase, Steg], int] = {
     **{(fase, Steg.TILBAKEKALT): 16 for fase in (Fase.T, Fase.U_T, Fase.B_T)},
     **{(fase, Steg.ANNULLERT): 41 for fase in (Fase.B, Fase.B_T, Fase.A, Fase.X)},
 }
-"""7419 code with which a step is refused in a phase (357 is for reports of a dispensing, its text leaves out cancels)."""
+"""7419 code with which a step is refused in a phase. The text of 357 leaves out cancels, so 41 refuses those."""
 
 
 def fase(resept: Resept) -> Fase:

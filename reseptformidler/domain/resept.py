@@ -12,7 +12,7 @@ from reseptformidler.domain.hode import Address, Kode
 
 
 class Status(StrEnum):
-    """List 7408. `U` is never stored: it is what `E` with a lock is called (rules.md, section 3: lock and state are apart)."""
+    """List 7408. `U` is never stored: so is called `E` with a lock (rules.md, section 3: lock and state are apart)."""
 
     EKSPEDERBAR = "E"
     UNDER_EKSPEDERING = "U"
@@ -100,7 +100,7 @@ class Las:
 
 @dataclass(frozen=True, slots=True)
 class Tilbakekalt:
-    """A recall: done where the status is T, waiting for the dispensing to end (7419/13) or for the authority (14) otherwise."""
+    """A recall: done where the status is T, else it waits for the dispensing to end (7419/13) or the authority (14)."""
 
     msg_id: UUID
     tidspunkt: datetime

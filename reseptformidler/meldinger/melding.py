@@ -30,7 +30,7 @@ class Avsendertype(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mottatt:
-    """A message that was read: its bytes, its head, its payload (of the verified tree) and, once parsed, its content."""
+    """A message that was read: its bytes, head, payload (of the verified tree) and, once parsed, content."""
 
     octets: bytes
     head: MsgInfo

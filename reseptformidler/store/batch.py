@@ -178,6 +178,8 @@ class Batcher:
         for (waiting, one, _), outcome in zip(decided, outcomes, strict=True):
             if outcome is Outcome.APPLIED:
                 waiting.settle(Stored(one.answer, accepted=one.decision.accepted, reasons=one.reasons))
+            elif outcome is Outcome.TAKEN and waiting.taken:
+                waiting.settle(OtherBytes())  # its decision does not ask for `tatt`
             elif outcome is Outcome.TAKEN:
                 waiting.taken = True
             elif outcome is Outcome.DUPLICATE:

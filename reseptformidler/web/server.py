@@ -90,6 +90,7 @@ async def listening(
         access_log=_LOG,
         max_line_size=HEADER_LIMIT,
         max_field_size=HEADER_LIMIT,
+        auto_decompress=False,  # a hundred kilobytes could become a hundred megabytes
     )
     try:
         server = await loop.create_server(connection, host, port, reuse_port=reuse_port)

@@ -69,7 +69,9 @@ def _post(spine: Spine, name: str, body_seconds: float) -> Handler:
 
 
 async def _body(request: web.Request, seconds: float) -> bytes:
-    """The whole body. Unreadable when it is too large (413) or does not come in time (408)."""
+    """The whole body. Unreadable when it is encoded (415), too large (413) or does not come in time (408)."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Unreadable(None, "Meldingen skal sendes uten Content-Encoding.", http_status=415)
     try:
         async with asyncio.timeout(seconds):
             return await request.read()

@@ -116,9 +116,9 @@ def m93(resept_id: UUID, her: str = APOTEK, *, documents: bool = False) -> Item:
     return item(decide, Needs(resepter=(resept_id,), dokumenter=documents), sender=her)
 
 
-def m10(resept_id: UUID, her: str = APOTEK, *, closes: bool = False) -> Item:
+def m10(resept_id: UUID, her: str = APOTEK, *, closes: bool = False, msg_id: UUID | None = None) -> Item:
     """A dispensing."""
-    msg_id = uuid4()
+    msg_id = msg_id or uuid4()
     steg = Steg.UTLEVERT_AVSLUTTET if closes else Steg.UTLEVERT
     change = changes(resept_id, steg)
     utlevering = Utlevering(msg_id, resept_id, her, NOW.date(), Decimal(1), closes)

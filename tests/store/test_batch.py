@@ -285,3 +285,13 @@ async def test_a_wrong_decision_is_not_stored(batcher: Batcher, pool: Pool, brok
 
 def _dispensing(of: Resept) -> Utlevering:
     return Utlevering(uuid4(), of.resept_id, APOTEK, NOW.date(), Decimal(1), avsluttet=False)
+
+
+async def test_7419_65_a_report_under_the_msg_id_of_another_report(batcher: Batcher, pool: Pool) -> None:
+    """Two pharmacies cannot report the same prescription under one MsgId: the second one is told."""
+    new = resept()
+    first = m10(new.resept_id)
+    second = m10(new.resept_id, ANNET_APOTEK, msg_id=first.msg_id)
+    await sent(batcher, m1(new), m93(new.resept_id), first, m93(new.resept_id, ANNET_APOTEK))
+    assert await batcher.submit(second) == OtherBytes()
+    assert await count(pool, "resept_dokument") == 2

@@ -8,18 +8,21 @@ import gzip
 import io
 import re
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from functools import cache
 from time import perf_counter
 
 import aiohttp
 import psutil
 import pytest
+import pytest_asyncio
 from lxml import etree
 
 from reseptformidler import metrics
 from reseptformidler.sandbox.client import envelope
 from reseptformidler.sandbox.pki import Pki
-from tests.system.world import APPREC, World, running
+from reseptformidler.wire import soap
+from tests.conftest import short_folder
+from tests.system.world import APPREC, World, posted, running
 
 CANARY = "KANARIFUGL"
 """Stands in everything that is sent; may stand in nothing that the service says of it."""
@@ -84,7 +87,9 @@ DOCUMENTS: dict[str, Callable[[bytes], bytes]] = {
     ),
     "a reference to a file": lambda m: m.replace(b'URI=""', b'URI="file:///etc/passwd"'),
     "a certificate of a megabyte": lambda m: m.replace(b"<X509Certificate>", b"<X509Certificate>" + b"QUFB" * 250_000),
-    "forty thousand certificates": lambda m: m.replace(b"<X509Certificate>", b"<X509Certificate>A</X509Certificate>" * 20_000 + b"<X509Certificate>"),
+    "forty thousand certificates": lambda m: m.replace(
+        b"<X509Certificate>", b"<X509Certificate>A</X509Certificate>" * 20_000 + b"<X509Certificate>"
+    ),
     "UTF-16": lambda m: m.decode().replace("utf-8", "utf-16").encode("utf-16"),
     "says ISO-8859-1": lambda m: m.replace(b"utf-8", b"ISO-8859-1", 1),
     "UTF-7": lambda m: m.replace(b"utf-8", b"UTF-7", 1),
@@ -106,7 +111,9 @@ DOCUMENTS: dict[str, Callable[[bytes], bytes]] = {
     "an empty Sender": lambda m: re.sub(rb"<Sender>.*</Sender>", b"<Sender/>", m),
     "forty parts of an organisation": lambda m: m.replace(
         b"<HealthcareProfessional>",
-        b"<Organisation><OrganisationName>x</OrganisationName>" * 40 + b"</Organisation>" * 40 + b"<HealthcareProfessional>",
+        b"<Organisation><OrganisationName>x</OrganisationName>" * 40
+        + b"</Organisation>" * 40
+        + b"<HealthcareProfessional>",
     ),
     "HER-id with a quote": lambda m: m.replace(b"<Id>9900001<", b"<Id>'; DROP TABLE resept; --<"),
     "HER-id of a megabyte": lambda m: m.replace(b"<Id>9900001<", b"<Id>" + b"9" * MEGABYTE + b"<"),
@@ -141,33 +148,51 @@ ENVELOPES: dict[str, Callable[[bytes], bytes]] = {
     "two Bodies": lambda e: _soap(b"<soap:Body/>" * 2),
     "an unknown operation": lambda e: _soap(b"<soap:Body><%s/></soap:Body>" % _C),
     "another service's operation": lambda e: e.replace(b"rf:M1Element", b"rf:M10Element"),
-    "SOAP 1.2": lambda e: e.replace(b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope"),
+    "SOAP 1.2": lambda e: e.replace(
+        b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope"
+    ),
     "a header that must be understood": lambda e: e.replace(
         b"<soap:Body>", b'<soap:Header><x xmlns="urn:x" soap:mustUnderstand="1">%s</x></soap:Header><soap:Body>' % _C
     ),
     "UTF-16": lambda e: e.decode().encode("utf-16"),
     "random": lambda e: bytes(range(256)) * 100,
-    "gzip without saying so": lambda e: gzip.compress(e),
+    "gzip without saying so": gzip.compress,
 }
 """What is done to the envelope of a signed M1."""
 
 
-@pytest.fixture
-async def world(database_url: str, tmp_path: Path, pki: Pki) -> AsyncIterator[World]:
-    """A service that waits a second for a body; after each test it must be well, and nothing may have been its failure."""
-    async with running(database_url, tmp_path, pki, body_seconds=1) as world:
-        before = failures()
-        yield world
-        await world.prescribed()
-        assert failures() == before
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started(shared_database_url: str, pki: Pki) -> AsyncIterator[World]:
+    """A service that waits a second for a body."""
+    with short_folder() as folder:
+        async with running(shared_database_url, folder, pki, body_seconds=1) as world:
+            yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(started: World) -> AsyncIterator[World]:
+    """The same service for all; after each test it must be well, and never have failed."""
+    before = failures()
+    yield started
+    await started.prescribed()
+    assert failures() == before
+
+
+async def rows(world: World, table: str) -> int:
+    """How many rows a table has."""
+    async with world.service.pool.acquire() as connection:
+        return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
 
 
 def failures() -> float:
     """How often this process had to answer that it failed."""
-    return metrics.messages.labels("ukjent", "failed")._value.get()
+    return float(metrics.messages.labels("ukjent", "failed")._value.get())
 
 
-def said(status: int, body: bytes, sent: bytes = b"") -> str:
+def said(status: int, body: bytes) -> str:
     """What the service said, in its own words: of a fault its text, of an AppRec its errors. Judges all the rest.
 
     The head of the message stands in an AppRec as it was sent: that is the standard's.
@@ -207,9 +232,9 @@ async def test_hostile_documents(world: World, name: str) -> None:
     m1 = world.m1()
     changed = DOCUMENTS[name](m1)
     assert changed != m1
+    before = await rows(world, "resept")
     said(*await post(world, envelope("Rekvirent", "M1", changed)))
-    async with world.service.pool.acquire() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM resept") == 0
+    assert await rows(world, "resept") == before
 
 
 @pytest.mark.parametrize("name", ENVELOPES)
@@ -218,8 +243,134 @@ async def test_hostile_envelopes(world: World, name: str) -> None:
     right = envelope("Rekvirent", "M1", world.m1())
     changed = ENVELOPES[name](right)
     assert changed != right
+    before = await rows(world, "krav")
     status, body = await post(world, changed)
     said(status, body)
     assert status == 400
-    async with world.service.pool.acquire() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM krav") == 0
+    assert await rows(world, "krav") == before
+
+
+@cache
+def _bomb(megabytes: int) -> bytes:
+    """So many megabytes of white space, a thousandth of that on the wire."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as file:
+        for _ in range(megabytes):
+            file.write(b" " * MEGABYTE)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "identity, gzip", "x"])
+async def test_encoded(world: World, encoding: str) -> None:
+    """What is compressed is refused without being unpacked (415), be it a bomb, a message, or not what it says."""
+    before = psutil.Process().memory_info().rss
+    for packed in (_bomb(100), gzip.compress(envelope("Rekvirent", "M1", world.m1())), b"no such thing"):
+        status, body = await post(world, packed, Content_Encoding=encoding)
+        assert (status, said(status, body)) == (415, "Meldingen skal sendes uten Content-Encoding.")
+    assert psutil.Process().memory_info().rss - before < 30 * MEGABYTE
+
+
+async def test_too_large(world: World) -> None:
+    """20 MB: 413, also in pieces whose number is not said before."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * MEGABYTE
+
+    async with aiohttp.ClientSession() as session:
+        for data in (io.BytesIO(b"x" * 20 * MEGABYTE), pieces()):
+            async with session.post(world.address + PATH, data=data) as response:
+                assert (response.status, said(response.status, await response.read())) == (
+                    413,
+                    "Meldingen er for stor.",
+                )
+
+
+async def test_slow_and_broken_off(world: World) -> None:
+    """A body that does not come in time: 408. A sender that hangs up is no failure of ours."""
+    request = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n<soap"
+    status, body = await raw(world, request)
+    assert (status, said(status, body)) == (408, "Meldingen kom ikke frem i tide.")
+    host, port = world.address.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    await writer.drain()
+    writer.transport.abort()
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"%s\r\n\r\n",
+        b"POST %s HTTP/9.9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-\0: %s\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nSOAPAction: \x01%s\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX: " + b"%s" + b"y" * 20_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ%s\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n%s",
+        b"POST / HTTP/1.1\r\nHost: x\r\nExpect: %s\r\nContent-Length: 0\r\n\r\n",
+        b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_what_is_no_HTTP(world: World, request_: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither the answer nor the log repeats it."""
+    status, body = await raw(world, request_ % _C)
+    said(status, body)
+    assert 400 <= status < 500
+    captured = capfd.readouterr()
+    assert CANARY not in captured.out + captured.err
+    assert "Traceback" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
+async def test_other_methods(world: World, method: str) -> None:
+    """405 with a fault that tells where the contract is."""
+    status, body = await post(world, b"", method=method)
+    assert status == 405
+    assert "?wsdl" in said(status, body)
+
+
+@pytest.mark.parametrize("action", ["M5", '"M5"', CANARY, "http://x/" + CANARY, "M1 M5", "\u00e6"])
+async def test_another_SOAPAction(world: World, action: str) -> None:
+    """An action that is not the wrapper's is refused; none at all leaves it to the wrapper."""
+    right = envelope("Rekvirent", "M1", world.m1())
+    status, body = await post(world, right, SOAPAction=action)
+    assert (status, said(status, body)[:10]) == (400, "SOAPAction")
+    for none in ("", '""', "M1", '"M1"'):
+        status, _ = await post(world, right, SOAPAction=none)
+        assert status == 200
+
+
+async def test_many_at_once(world: World) -> None:
+    """While hostile messages come in, an ordinary one is still answered in time."""
+    m1 = world.m1()
+    bad = [envelope("Rekvirent", "M1", change(m1)) for change in DOCUMENTS.values()]
+    hostile = [asyncio.create_task(posted(world.address, PATH, body)) for body in bad if len(body) < MEGABYTE]
+    begun = perf_counter()
+    await world.prescribed()
+    assert perf_counter() - begun < SECONDS
+    assert all(status < 500 for status, _, _ in await asyncio.gather(*hostile))
+
+
+async def raw(world: World, request: bytes) -> tuple[int, bytes]:
+    """Octets on a connection; status and body of what comes back."""
+    host, port = world.address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
+    length = re.search(rb"Content-Length: (\d+)", head)
+    assert length
+    body = await reader.readexactly(int(length[1]))
+    writer.close()
+    return int(head.split()[1]), body
+
+
+async def test_an_echo_is_seen() -> None:
+    """Negative control: a failure, a trace, an echo and an answer that is no SOAP are all found."""
+    for status, text in ((503, "x"), (400, "Traceback"), (400, CANARY), (400, "")):
+        with pytest.raises(AssertionError):
+            said(status, soap.fault("Client", text))
+    with pytest.raises(etree.XMLSyntaxError):
+        said(400, b"404: Not Found")
