@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, cast
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
@@ -39,19 +39,16 @@ class Connection(asyncio.Protocol):
         self._wanted = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none of its subclasses
 
     def send(self, octets: bytes) -> asyncio.Future[Reply]:
-        """Send a request; the future gives its reply."""
+        """Send a request; the future gives its reply. ConnectionError: the connection has ended before."""
         assert self._answer is None, "one request at a time"
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if self._transport is None:
-            answer.set_result(Reply(0, b"not connected"))
-            return answer
-        self._answer = answer
+            raise ConnectionError("the server has closed the connection")
+        self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(octets)
-        return answer
+        return self._answer
 
     def data_received(self, data: bytes) -> None:
         self._received = self._received + data if self._received else data
@@ -96,16 +93,24 @@ class Client:
         self._free: asyncio.Queue[Connection] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._close()
+
+    async def connect(self) -> None:
+        """Open all connections, anew if need be: servers close those that were idle for long."""
+        self._close()
         loop = asyncio.get_running_loop()
         for _ in range(self._number):
             _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
             self._all.append(connection)
             self._free.put_nowait(connection)
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def _close(self) -> None:
         for connection in self._all:
             connection.close()
+        self._all, self._free = [], asyncio.Queue()
 
     async def send(self, octets: bytes) -> Reply:
         """Send a request when a connection is free, and wait for the reply."""

@@ -8,7 +8,6 @@ import uvloop
 from aiohttp import web
 
 from reseptformidler.web import server
-from reseptformidler.web.soap import CONTENT_TYPE
 
 _ANSWER = b"x" * 2_500
 
@@ -16,7 +15,7 @@ _ANSWER = b"x" * 2_500
 async def post(request: web.Request) -> web.Response:
     """Read, answer."""
     await request.read()
-    return web.Response(body=_ANSWER, headers={"Content-Type": CONTENT_TYPE})
+    return web.Response(body=_ANSWER, headers={"Content-Type": "text/xml; charset=utf-8"})
 
 
 async def livez(_: web.Request) -> web.Response:

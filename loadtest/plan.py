@@ -59,9 +59,7 @@ async def contenders(world: World) -> AsyncIterator[dict[str, Contender]]:
     await world.create_database("service")
     plain_url = await world.create_database("plain", migrated=False)
     await execute(plain_url, baseline.TABLES)
-    authorities = world.folder / "authorities.pem"
-    authorities.write_bytes(b"".join(path.read_bytes() for path in sorted(world.pki.trust_dir.glob("*.pem"))))
-    plain = {"PLAIN_DATABASE_URL": plain_url, "PLAIN_AUTHORITIES": str(authorities)}
+    plain = {"PLAIN_DATABASE_URL": plain_url}
     async with AsyncExitStack() as stack:
         say("starting the servers")
         found = [

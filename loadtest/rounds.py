@@ -61,6 +61,7 @@ class Contender:
 
     async def run(self, messages: Sequence[Message]) -> tuple[Load, float]:
         """Send them all; what was sent, and the server's CPU seconds."""
+        await self.client.connect()
         with undisturbed():
             before = self.server.cpu_seconds()
             load = await closed_loop(self.client, messages, self.waiting)
@@ -129,6 +130,7 @@ async def latencies(
     starts = planned_starts(len(messages), rate, seed=int(rate))
     memory: list[int] = []
     watching = asyncio.create_task(_watch(server, memory))
+    await client.connect()
     with undisturbed():
         before = server.cpu_seconds()
         load = await open_loop(client, messages, starts)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -71,25 +72,22 @@ class M1Rows:
 
     def renewed(self) -> M1Rows:
         """The same for another prescription. What was sealed is bound to the first one, but nobody will open it."""
-        resept_id = uuid4()
-        return M1Rows.of(
-            Rows(
-                message=[(*self.message[:2], resept_id, *self.message[3:])],
-                created=[(0, resept_id, *self.created[2:])],
-                document=[(0, resept_id, resept_id, *self.document[3:])],
-                event=[(0, resept_id, *self.event[2:])],
-            )
-        )
+        old, new = self.created[1], uuid4()
+
+        def named(rows: Sequence[Row]) -> list[Row]:
+            return [tuple(new if value == old else value for value in row) for row in rows]
+
+        return M1Rows.of(Rows(*(named(getattr(self.rows, name)) for name in Rows.__slots__)))
 
 
 async def four_statements(pool: Pool[Any], m1: M1Rows) -> None:
     """A transaction of four statements, as one would write it first."""
     _, sender, msg_id, sha256, received, type_, accepted, reasons, melding, svar = m1.message
     _, resept_id, pasient, refnr, nodsok, mottatt, utloper, last, status, innhold = m1.created
-    _, _, versjon, hendelse, fra, til = m1.event
+    versjon, hendelse, fra, til = m1.event[3:7]
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(_CLAIM, sender, msg_id, sha256, received)
-        created = (resept_id, pasient, refnr, nodsok, mottatt, utloper, last, status, innhold, m1.document[4])
+        created = (resept_id, pasient, refnr, nodsok, mottatt, utloper, last, status, innhold, m1.document[-1])
         await connection.execute(_RESEPT, *created)
         await connection.execute(_HISTORIKK, received, resept_id, versjon, hendelse, fra, til, sender, msg_id)
         await connection.execute(_INNBOKS, received, sender, msg_id, type_, accepted, reasons, melding, svar)
@@ -99,8 +97,8 @@ async def one_statement(pool: Pool[Any], m1: M1Rows) -> None:
     """One statement, its own transaction, written for this message type."""
     _, sender, msg_id, sha256, received, type_, *_, svar = m1.message
     _, _, pasient, refnr, nodsok, _, utloper, last, status, innhold = m1.created
-    hendelse, fra, til = m1.event[3:]
-    values = (pasient, refnr, nodsok, utloper, last, status, innhold, m1.document[4], hendelse, fra, til, type_, svar)
+    hendelse, fra, til = m1.event[4:7]
+    values = (pasient, refnr, nodsok, utloper, last, status, innhold, m1.document[-1], hendelse, fra, til, type_, svar)
     async with pool.acquire() as connection:
         await connection.execute(_ALL_IN_ONE, sender, msg_id, sha256, received, *values)
 
@@ -125,11 +123,7 @@ class Batches:
             batch, self.waiting = self.waiting[:LARGEST], self.waiting[LARGEST:]
             task = asyncio.create_task(self._commit(batch))
             self.running.add(task)
-            task.add_done_callback(self._end)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self.running.discard(task)
-        self._start()
+            task.add_done_callback(partial(self._end, batch))
 
     async def _commit(self, batch: Sequence[tuple[M1Rows, asyncio.Future[None]]]) -> None:
         async with self.pool.acquire() as connection:
@@ -137,6 +131,14 @@ class Batches:
         assert set(outcomes) == {Outcome.APPLIED}
         for _, done in batch:
             done.set_result(None)
+
+    def _end(self, batch: Sequence[tuple[M1Rows, asyncio.Future[None]]], task: asyncio.Task[None]) -> None:
+        """Start the next one. What failed is the caller's to hear of."""
+        self.running.discard(task)
+        for _, done in batch:
+            if not done.done():
+                done.set_exception(task.exception() or RuntimeError("cancelled"))
+        self._start()
 
 
 def _numbered(rows: Rows, nr: int) -> Rows:

@@ -71,6 +71,7 @@ async def _remove(connection: Connection, now: datetime, periods: Periods) -> Ma
         "expired": lambda: retention.delete_expired(connection, today, now),
         "closed": lambda: retention.delete_closed(connection, closed, now),
         "delivered": lambda: retention.delete_delivered(connection),
+        "unowed_documents": lambda: retention.delete_unowed_documents(connection),
         "claims": lambda: retention.delete_claims(connection, repeats),
     }
     for what, step in steps.items():

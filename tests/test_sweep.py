@@ -92,8 +92,11 @@ async def test_no_sealed_copy_outlives_the_prescription(pool: Pool, batcher: Bat
     await sweep(pool, NOW + DAY, PERIODS)
     assert await ids(pool) == await ids(pool, "resept_dokument") == set()
     assert [row["type"] for row in await pool.fetch("SELECT type FROM utboks")] == ["M21"]
+    assert await ids(pool, "utboks_dokument") == {new.resept_id}, "what is owed can still be made"
     await pool.execute("UPDATE utboks SET status = 'S'")
-    assert (await sweep(pool, NOW + DAY, PERIODS)).removed["delivered"] == 1
+    removed = (await sweep(pool, NOW + DAY, PERIODS)).removed
+    assert (removed["delivered"], removed["unowed_documents"]) == (1, 1)
+    assert await ids(pool, "utboks_dokument") == set()
     assert await pool.fetchval("SELECT count(*) FROM innboks WHERE svar IS NOT NULL") == 2
     gone = await sweep(pool, NOW + PERIODS.duplicates + 8 * DAY, PERIODS)
     assert (gone.removed["claims"], gone.removed["innboks_partitions"]) == (2, 2)

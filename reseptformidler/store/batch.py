@@ -144,7 +144,8 @@ class Batcher:
                 if errors == (ATTEMPTS if _passing(error) else ATTEMPTS_OF_A_BAD_ONE):
                     _settle_all(batch, error)
                     return
-                await self._pool.expire_connections()  # they may all lead to a server that is no longer the primary
+                if _passing(error):
+                    await self._pool.expire_connections()  # they may all lead to a server that is no longer the primary
                 await asyncio.sleep(SECONDS_BETWEEN_ATTEMPTS[errors - 1])
             batch = [waiting for waiting in batch if not waiting.answer.done()]
             if rounds == ROUNDS:
@@ -162,8 +163,9 @@ class Batcher:
         async with self._pool.acquire(timeout=SECONDS_FOR_A_CONNECTION) as connection:
             try:
                 await self._round_on(connection, batch)
-            except Exception:
-                connection.terminate()  # whatever state it is in, nobody shall meet it again
+            except Exception as error:
+                if _passing(error):
+                    connection.terminate()  # whatever state it is in, nobody shall meet it again
                 raise
 
     async def _round_on(self, connection: Connection, batch: Sequence[_Waiting]) -> None:

@@ -66,6 +66,11 @@ async def delete_delivered(connection: Connection) -> int:
     return len(await commit(connection, "retention.delete_delivered", ROWS))
 
 
+async def delete_unowed_documents(connection: Connection) -> int:
+    """Delete some documents that were kept for messages which are no longer owed; how many."""
+    return len(await commit(connection, "retention.delete_unowed_documents", ROWS))
+
+
 async def delete_claims(connection: Connection, before: datetime) -> int:
     """Delete some claims of messages that came before that moment; how many."""
     return len(await commit(connection, "retention.delete_claims", before, ROWS))

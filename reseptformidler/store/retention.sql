@@ -1,12 +1,17 @@
 -- name: retention.delete_expired
 -- Prescriptions past Utloper, at once (rules.md K3), unless one is under dispensing; their documents by cascade, the
--- delivered messages about them too, and one row of history for each. Rows that others hold wait for the next round.
+-- delivered messages about them too, and one row of history for each. What a message that is still owed is made of is
+-- kept for it alone. Rows that others hold wait for the next round.
 WITH old AS (
     SELECT resept_id, versjon, status FROM resept
     WHERE utloper < $1 AND status IN ('E', 'A', 'X') AND las_her IS NULL
     ORDER BY utloper LIMIT $2 FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM resept r USING old WHERE r.resept_id = old.resept_id
+), kept AS (
+    INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
+    SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V')
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
@@ -23,6 +28,10 @@ WITH old AS (
     ORDER BY lukket LIMIT $2 FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM resept r USING old WHERE r.resept_id = old.resept_id
+), kept AS (
+    INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
+    SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V')
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
@@ -41,6 +50,16 @@ WITH old AS (
 )
 DELETE FROM utboks u USING old
 WHERE (u.opprettet, u.msg_id, u.avsender, u.lopenr) = (old.opprettet, old.msg_id, old.avsender, old.lopenr)
+RETURNING 1;
+
+-- name: retention.delete_unowed_documents
+-- What was kept for messages that were owed, once none is.
+DELETE FROM utboks_dokument d USING (
+    SELECT resept_id, msg_id FROM utboks_dokument k
+    WHERE NOT EXISTS (SELECT FROM utboks u WHERE u.resept_id = k.resept_id AND u.status = 'V')
+    LIMIT $1 FOR UPDATE SKIP LOCKED
+) old
+WHERE d.resept_id = old.resept_id AND d.msg_id = old.msg_id
 RETURNING 1;
 
 -- name: retention.delete_claims

@@ -64,7 +64,8 @@ def test_kill_9_loses_nothing_and_planted_losses_are_seen(folder: Path) -> None:
 @pytest.mark.timeout(120)
 def test_an_answer_that_leaves_before_its_commit_is_safe_is_seen(folder: Path) -> None:
     """With a PostgreSQL that reports commits it has yet to write, one kill -9 loses something, and it is seen."""
-    careless = {"synchronous_commit": "off", "wal_writer_delay": "10s"}
+    careless = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
+    careless |= {"wal_buffers": "64MB"}
     with Rig(folder, PARTIES, servers=1, postgres=careless) as rig, History(folder / "history") as history:
         where = Where(rig.address, rig.pki, history, seed=2)
         played = crash(rig, where, 1, ["PostgreSQL"], print)

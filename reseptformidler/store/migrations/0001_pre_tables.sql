@@ -139,4 +139,12 @@ ALTER TABLE utboks ALTER COLUMN innhold SET STORAGE EXTERNAL;
 CREATE TABLE utboks_default PARTITION OF utboks DEFAULT;
 CREATE INDEX utboks_venter ON utboks (neste) WHERE status = 'V';
 CREATE INDEX utboks_resept ON utboks (resept_id) WHERE resept_id IS NOT NULL;
+-- What an owed message is made of, where its prescription was deleted before it was delivered.
+CREATE TABLE utboks_dokument (
+    resept_id uuid NOT NULL,
+    msg_id    uuid NOT NULL,
+    dokument  bytea NOT NULL,
+    PRIMARY KEY (resept_id, msg_id)
+);
+ALTER TABLE utboks_dokument ALTER COLUMN dokument SET STORAGE EXTERNAL;
 COMMENT ON COLUMN utboks.msg_id IS 'With avsender: the message that caused it; lopenr counts what one message owes';
