@@ -115,7 +115,9 @@ class Traffic:
         who, vare = self.persons[turn % len(self.persons)], LEGEMIDLER[turn % len(LEGEMIDLER)]
         times = 2 if turn % 10 < DISPENSED_TWICE else 1
         hode = _begins()
-        octets = sign(change(messages.m1(hode, lege, who, Resept(vare, reiterasjon=times - 1))), card)
+        octets = sign(
+            change(_as_journals_write(messages.m1(hode, lege, who, Resept(vare, reiterasjon=times - 1)))), card
+        )
         return Prescription(hode.msg_id, octets, who, vare, APOTEK[turn % len(APOTEK)], times)
 
     def _m91(self, turn: int) -> Message:
@@ -191,6 +193,28 @@ class Traffic:
     def _m10_of_nothing(self, turn: int) -> bytes:
         report = Rapport(str(uuid4()), LEGEMIDLER[0], avsluttet=True)
         return messages.m10(_goes_on(), APOTEK[turn % len(APOTEK)], self.persons[0], report)
+
+
+_WORKPLACE = (
+    b'<Address><Type V="WP" DN="Arbeidsadresse"/><StreetAdr>Sandkasseveien 1</StreetAdr><PostalCode>0001</PostalCode>'
+    b"<City>Oslo</City></Address>"
+)
+_DOSES = b"".join(
+    b'<DoseFastTidspunkt><Mengde V="1" U="tablett"/><Intervall V="1" U="d"/>'
+    b'<Tidsomrade V="%d" DN="%s"/><GisEksakt>false</GisEksakt></DoseFastTidspunkt>' % (number, name)
+    for number, name in ((1, b"Morgen"), (2, b"Formiddag"), (3, b"Ettermiddag"), (4, b"Kveld"))
+)
+_DOSAGE = (
+    b'<Kortdose V="93" S="2.16.578.1.12.4.1.1.7478" DN="1 daglig" OT="1 tablett daglig"/>'
+    b'<Dosering><Starttidspunkt V="2026-01-01"/>' + _DOSES + b"</Dosering>"
+)
+
+
+def _as_journals_write(m1: bytes) -> bytes:
+    """With what journal systems add to the least there must be, so that it is as large as the published messages."""
+    m1 = m1.replace(b"</HealthcareProfessional>", _WORKPLACE + b"</HealthcareProfessional>")
+    m1 = m1.replace(b"</Utloper>", b"</Utloper><Frikort>false</Frikort>")
+    return m1.replace(b"<Legemiddelpakning>", _DOSAGE + b"<Legemiddelpakning>")
 
 
 def _begins() -> Hode:

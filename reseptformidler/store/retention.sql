@@ -11,7 +11,7 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V')
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V' OFFSET 0) -- row by row
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
@@ -31,7 +31,7 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V')
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V' OFFSET 0) -- row by row
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
