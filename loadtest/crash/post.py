@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from random import Random
 
 import aiohttp
@@ -18,11 +19,11 @@ from reseptformidler.wire.soap import SERVICES
 SECONDS_FOR_AN_ANSWER = 4.0
 """Shorter than the service may take: some messages are sent again while the first attempt is still at work."""
 SECONDS_BETWEEN_ATTEMPTS = (0.02, 0.05, 0.1, 0.2, 0.4)
-SECONDS_TO_GIVE_UP = 120.0
+SECONDS_TO_GIVE_UP = 45.0
 
 
 class Unanswered(Exception):
-    """The service did not come back."""
+    """The service did not come back in SECONDS_TO_GIVE_UP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,25 @@ class Post:
         self.stopped = stopped
 
     async def send(self, letter: Letter, random: Random, *, faint: float = 0.0, hasty: float = 0.0) -> Answer | None:
-        """The answer. None: with probability `faint` a sender gives up after a failure and never knows.
+        """The answer, or Unanswered. None: with probability `faint` a sender gives up after a failure and never knows.
 
         With probability `hasty` the letter is sent twice at once.
         """
         if random.random() < hasty:
             await asyncio.gather(self._attempt(letter), self._attempt(letter))
-        async with asyncio.timeout(SECONDS_TO_GIVE_UP):
-            for attempt in range(10_000):
-                body = await self._attempt(letter)
-                if body is not None:
-                    return _read(body)
-                if random.random() < faint:
-                    return None
-                pause = SECONDS_BETWEEN_ATTEMPTS[min(attempt, len(SECONDS_BETWEEN_ATTEMPTS) - 1)]
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-        raise Unanswered(letter.asked.msg_id)
+        try:
+            async with asyncio.timeout(SECONDS_TO_GIVE_UP):
+                return await self._until_answered(letter, random, faint)
+        except TimeoutError:
+            raise Unanswered(f"{letter.asked.verb} {letter.asked.msg_id}") from None
+
+    async def _until_answered(self, letter: Letter, random: Random, faint: float) -> Answer | None:
+        pauses = chain(SECONDS_BETWEEN_ATTEMPTS, repeat(SECONDS_BETWEEN_ATTEMPTS[-1]))
+        while (body := await self._attempt(letter)) is None:
+            if random.random() < faint:
+                return None
+            await asyncio.sleep(next(pauses) * random.uniform(0.5, 1.5))
+        return _read(body)
 
     async def _attempt(self, letter: Letter) -> bytes | None:
         no = self._history.asked(letter.asked)

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
@@ -29,6 +29,7 @@ from reseptformidler.store.migrate import migrate
 
 KINDS = ("one server", "all servers", "PostgreSQL", "one backend of PostgreSQL", "PostgreSQL and all servers")
 """What can be killed."""
+SERVERS = 2
 
 
 class UnexpectedEnd(Exception):
@@ -38,20 +39,14 @@ class UnexpectedEnd(Exception):
 class Rig:
     """Everything in one folder. Use it as a context manager, in the main thread."""
 
-    def __init__(
-        self,
-        folder: Path,
-        parties: tuple[Iterable[Lege], Iterable[Aktor]],
-        servers: int = 2,
-        postgres: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """`parties`: who stands in the registers; `postgres`: settings of it, where a test wants a worse one."""
+    def __init__(self, folder: Path, parties: tuple[Iterable[Lege], Iterable[Aktor]]) -> None:
+        """`parties`: who stands in the registers."""
         self.folder = folder
         folder.chmod(0o711)  # PostgreSQL runs under an account of its own when we are root
-        self.postgres = EmbeddedPostgres(folder / "postgresql", settings=postgres)
+        self.postgres = EmbeddedPostgres(folder / "postgresql")
         self.pki = Pki.open(folder / "pki", datetime.now(UTC))
         self._parties = parties
-        self._servers: list[subprocess.Popen[bytes] | None] = [None] * servers
+        self._servers: list[subprocess.Popen[bytes] | None] = [None] * SERVERS
         self._postgres_runs = False
         self._open = ExitStack()
 

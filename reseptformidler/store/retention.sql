@@ -1,7 +1,8 @@
 -- name: retention.delete_expired
 -- Prescriptions past Utloper, at once (rules.md K3), unless one is under dispensing; their documents by cascade, the
 -- delivered messages about them too, and one row of history for each. What a message that is still owed is made of is
--- kept for it alone. Rows that others hold wait for the next round.
+-- kept for it alone (NOT IN and OFFSET: found row by row through utboks_resept, not through all that wait).
+-- Rows that others hold wait for the next round.
 WITH old AS (
     SELECT resept_id, versjon, status FROM resept
     WHERE utloper < $1 AND status IN ('E', 'A', 'X') AND las_her IS NULL
@@ -11,7 +12,7 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V' OFFSET 0) -- row by row
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
@@ -31,7 +32,7 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status = 'V' OFFSET 0) -- row by row
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
 ), unowed AS (
     DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
 ), event AS (
@@ -56,7 +57,7 @@ RETURNING 1;
 -- What was kept for messages that were owed, once none is.
 DELETE FROM utboks_dokument d USING (
     SELECT resept_id, msg_id FROM utboks_dokument k
-    WHERE NOT EXISTS (SELECT FROM utboks u WHERE u.resept_id = k.resept_id AND u.status = 'V')
+    WHERE NOT EXISTS (SELECT FROM utboks u WHERE u.resept_id = k.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
     LIMIT $1 FOR UPDATE SKIP LOCKED
 ) old
 WHERE d.resept_id = old.resept_id AND d.msg_id = old.msg_id

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -15,7 +16,7 @@ from loadtest.crash.checker import CHANGED, CLASH, LOST, check
 from loadtest.crash.history import History
 from loadtest.crash.post import Post, session
 from loadtest.crash.rig import Rig
-from loadtest.crash.run import Where, crash, look
+from loadtest.crash.run import Where, crash, load, look, until_answers
 from loadtest.crash.senders import DOCTORS, PHARMACIES, Doctor, Pharmacy, Scene
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.store import queries
@@ -26,6 +27,12 @@ PARTIES = (DOCTORS, PHARMACIES)
 KINDS = ("PostgreSQL", "one server", "PostgreSQL and all servers")
 LOSE_A_PRESCRIPTION = "DELETE FROM resept WHERE resept_id = (SELECT resept_id FROM resept ORDER BY mottatt LIMIT 1)"
 FORGET_LISTS = "DELETE FROM krav USING innboks i WHERE i.msg_id = krav.msg_id AND i.type = 'm91'"
+CARELESS = (
+    "ALTER SYSTEM SET wal_writer_delay = '10s'",
+    "ALTER SYSTEM SET wal_writer_flush_after = '1GB'",
+    "ALTER SYSTEM SET synchronous_commit = 'off'",
+    "SELECT pg_reload_conf()",
+)
 GUARD = " AND r.versjon = c.versjon - 1"
 
 
@@ -64,12 +71,16 @@ def test_kill_9_loses_nothing_and_planted_losses_are_seen(folder: Path) -> None:
 @pytest.mark.timeout(120)
 def test_an_answer_that_leaves_before_its_commit_is_safe_is_seen(folder: Path) -> None:
     """With a PostgreSQL that reports commits it has yet to write, one kill -9 loses something, and it is seen."""
-    careless = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "1GB"}
-    careless |= {"wal_buffers": "64MB"}
-    with Rig(folder, PARTIES, servers=1, postgres=careless) as rig, History(folder / "history") as history:
+    with Rig(folder, PARTIES) as rig, History(folder / "history") as history:
         where = Where(rig.address, rig.pki, history, seed=2)
-        played = crash(rig, where, 1, ["PostgreSQL"], print)
-        asyncio.run(look(where, played))
+        with load(where) as playing:
+            until_answers(history, playing, rig)
+            for statement in CARELESS:
+                asyncio.run(execute(rig.postgres.url(), statement))
+            until_answers(history, playing, rig)
+            rig.kill("PostgreSQL", Random(2))
+            until_answers(history, playing, rig)
+        asyncio.run(look(where, playing.result()))
     assert kinds(history.path) & {LOST, CLASH}
 
 

@@ -175,7 +175,7 @@ def _signed(octets: bytes, card: Card) -> bytes:
     """With a good signature, where the damage has left a document to be signed."""
     try:
         return sign(octets, card)
-    except (etree.XMLSyntaxError, ValueError):
+    except (etree.LxmlError, ValueError):
         return octets
 
 
