@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 # Of pip's many lines, the names of the packages: a first run shows that it is alive.
 PROGRESS := awk '/^Collecting/ { sub(/[^A-Za-z0-9_.-].*/, "", $$2); printf " %s", $$2; fflush() } /^ERROR/ { print; fflush() } END { print "" }'
 
-.PHONY: help run test lint format load wheel clean
+.PHONY: help run test lint format load crash wheel clean
 
 help: ## what you can ask for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ lint: .venv/.lint ## style, types, direction of imports, stale documents
 format: .venv/.lint ## let ruff put the code in order
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+crash: .venv/.ok ## kill -9 under load, 50 rounds, and the checker's verdict (ARGS="--rounds 10 --seed 1")
+	@$(BIN)/python -m loadtest.crash $(ARGS)
 
 load: .venv/.load ## an open-loop load test of this machine (ARGS=…)
 	@$(BIN)/python -m loadtest $(ARGS)

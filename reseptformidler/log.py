@@ -11,7 +11,7 @@ import structlog
 ALLOWED = frozenset(
     {
         *("event", "level", "timestamp", "service", "operation", "melding", "outcome", "reasons", "milliseconds"),
-        *("status", "error", "where", "host", "port", "rows", "pending", "partitions"),
+        *("status", "error", "where", "library", "host", "port", "rows", "pending", "partitions"),
     }
 )
 """No payload, identity number, name or MsgId is among them."""
@@ -28,8 +28,18 @@ def _only_allowed(_logger: object, _name: str, event: MutableMapping[str, Any]) 
     return event
 
 
+class _Libraries(logging.Handler):
+    """What libraries log, as lines of ours: who and what kind of error. Their texts may hold a sender's data."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        told = {"error": type(error).__name__, "where": where(error)} if error else {}
+        logger.log(record.levelno, "library", library=record.name, **told)
+
+
 def configure(level: str = "info") -> None:
-    """Set up logging for this process."""
+    """Set up logging for this process, its libraries included."""
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -207,7 +207,7 @@ async def _hostile(client: Client, pki: Pki) -> int:
     for octets in kinds:
         operation, secret = operation_of(octets), FNR.encode()
         body = octets.index(b"<MsgInfo>")
-        for place in re.finditer(rb'(?<=>)[^<>]+(?=</)|(?<=")[^"<>]+(?=")', octets[body:]):
+        for place in re.finditer(rb'(?<=>)[^<>]+(?=</)|(?<==")[^"<>]+(?=")', octets[body:]):
             begin, end = body + place.start(), body + place.end()
             changed = octets[:begin] + secret + octets[end:]
             changed = re.sub(rb"(<MsgId>)[0-9a-f-]{36}", rb"\g<1>%s" % str(uuid4()).encode(), changed)
