@@ -23,12 +23,13 @@ run: .venv/.ok ## start everything on this machine and open http://127.0.0.1:808
 test: .venv/.ok ## all tests, against a PostgreSQL of their own (ARGS="-k ekspedering -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: .venv/.lint ## style, types, direction of imports, stale documents
+lint: .venv/.lint ## style, types, imports, stale documents, tidiness
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m pytest -q tests/tidy
 
 format: .venv/.lint ## let ruff put the code in order
 	@$(BIN)/ruff check --fix-only .

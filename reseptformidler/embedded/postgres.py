@@ -108,7 +108,7 @@ class EmbeddedPostgres:
         self._let_go()
 
     def kill(self) -> None:
-        """End every process of the server by SIGKILL and let the folder go; what the kernel was handed is still written."""
+        """End every process of the server by SIGKILL and let the folder go; the kernel keeps what it was given."""
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGSTOP)  # so that it starts no further child while we look
             for process in self._server_processes():
