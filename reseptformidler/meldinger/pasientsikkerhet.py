@@ -2,17 +2,7 @@
 
 Data, not code: a TOML file that the operator writes and the service reads when it starts.
 
-    [[regel]]
-    navn = "strukturert-dosering"
-    xpath = ".//fs:DoseFastTidspunkt[fs:Intervall/@U = 'Uke']"   # prefixes: m1, fs, re (EXSLT regular expressions)
-    fra = 2024-06-01                                             # first and last day of reception; both may be left out
-    til = 2024-12-31
-    tekst = "Resepten er avvist fordi den har kjent avvik i strukturert dosering."
-
-    [[testperson]]
-    ident = "21014605158"                                        # refused with 391
-    fornavn = "OTTAR"                                            # with names: refused with 375 when these are the names
-    etternavn = "KNUTSEN"
+The format is described in docs/safety-rules.md.
 """
 
 from __future__ import annotations
