@@ -30,9 +30,13 @@ SELECT gen_random_uuid(), 1, decode(md5('p' || (i % {patients})::text), 'hex'), 
     decode(repeat(md5(i::text), {repeats}), 'hex')
 FROM generate_series(0, {rows} - 1) AS s(i)"""
 
+_INTO_MEMORY: Final = """
+SELECT pg_prewarm(c.oid::regclass) FROM pg_class c
+WHERE c.oid = 'resept'::regclass OR c.oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'resept'::regclass)"""
+
 
 async def fill(url: str, rows: int, content_bytes: int) -> None:
-    """So many prescriptions, then what autovacuum would do."""
+    """So many prescriptions, then what autovacuum and use would do: statistics, and the table in memory."""
     connection = await asyncpg.connect(url, timeout=30)
     try:
         statement = _FILL.format(
@@ -40,6 +44,8 @@ async def fill(url: str, rows: int, content_bytes: int) -> None:
         )
         await connection.execute(statement, timeout=3600)
         await connection.execute("VACUUM (ANALYZE) resept", timeout=3600)
+        await connection.execute("CREATE EXTENSION pg_prewarm")
+        await connection.execute(_INTO_MEMORY, timeout=3600)
     finally:
         await connection.close()
 

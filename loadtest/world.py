@@ -26,6 +26,8 @@ from reseptformidler.store.keys import FileKek
 from reseptformidler.store.migrate import migrate
 
 SERVE = (sys.executable, "-m", "reseptformidler", "serve")
+POSTGRES = MappingProxyType({"shared_buffers": "2GB", "max_wal_size": "8GB"})
+"""What a server of its own would have: tables in its memory, checkpoints minutes apart."""
 SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 30.0
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -71,7 +73,7 @@ def world(folder: Path) -> Iterator[World]:
     pki = Pki.open(folder / "pki", datetime.now(UTC))
     FileKek.create(folder / "kek")
     (folder / "registers.toml").write_text(registers_toml(), "utf-8")
-    with EmbeddedPostgres(folder / "postgresql") as postgres:
+    with EmbeddedPostgres(folder / "postgresql", settings=POSTGRES) as postgres:
         yield World(folder, postgres, pki)
 
 

@@ -28,6 +28,7 @@ message_duration = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+STAGES = ("parse", "envelope", "signature", "rules", "store")
 stage_duration = Histogram(
     "reseptformidler_stage_duration_seconds",
     "Time in one stage of a message's path",

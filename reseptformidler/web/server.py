@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from reseptformidler.log import logger, where
+from reseptformidler.log import logger
 from reseptformidler.wire import soap
 
 HEADER_LIMIT = 16_384
+SECONDS_TO_CLOSE = 1.0
+"""For answers that are ready to reach their senders, once nothing is in progress."""
 CONTENT_TYPE = "text/xml; charset=utf-8"
 _TEXTS = {
     404: "Adressen finnes ikke.",
@@ -22,12 +25,45 @@ _TEXTS = {
 }
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How many requests are in progress, and whether the process is ending."""
+
+    requests: int = 0
+    ending: bool = False
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+_PROGRESS = web.AppKey("progress", _Progress)
+
+
 def application(routes: Iterable[web.RouteDef], max_body_bytes: int) -> web.Application:
     """The HTTP application."""
-    app = web.Application(client_max_size=max_body_bytes)
+    app = web.Application(client_max_size=max_body_bytes, middlewares=[_counted])
+    app[_PROGRESS] = _Progress()
     app.add_routes(routes)
-    app.on_response_prepare.append(_as_fault)
+    app.on_response_prepare.extend([_as_fault, _as_last])
     return app
+
+
+@web.middleware
+async def _counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    progress = request.app[_PROGRESS]
+    progress.requests += 1
+    progress.idle.clear()
+    try:
+        return await handler(request)
+    finally:
+        progress.requests -= 1
+        if not progress.requests:
+            progress.idle.set()
+
+
+async def _as_last(request: web.Request, response: web.StreamResponse) -> None:
+    """When the process is ending, a sender that keeps its connection is asked to let it go."""
+    if request.app[_PROGRESS].ending:
+        response.force_close()
+        response.headers["Connection"] = "close"
 
 
 async def _as_fault(_: web.Request, response: web.StreamResponse) -> None:
@@ -36,21 +72,6 @@ async def _as_fault(_: web.Request, response: web.StreamResponse) -> None:
         body = soap.fault("Client", _TEXTS.get(response.status, "Forespørselen kan ikke behandles."))
         response.body = body
         response.headers.update({"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body))})
-
-
-class _WithoutText(logging.Handler):
-    """aiohttp's own log lines quote what was sent: only the kind of error and its place are told."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
-            logger.warning("http", error=type(error).__name__, where=where(error))
-
-
-_LOG = logging.getLogger("reseptformidler.http")
-_LOG.addHandler(_WithoutText())
-_LOG.setLevel(logging.WARNING)
-_LOG.propagate = False
 
 
 class _Protocol(web.RequestHandler):
@@ -78,7 +99,7 @@ async def listening(
     app: web.Application, host: str, port: int, *, reuse_port: bool = False, drain_seconds: float = 20
 ) -> AsyncIterator[int]:
     """Listen, and give the port (the system's choice for 0); at the end, take nothing new and finish what is begun."""
-    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=drain_seconds)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SECONDS_TO_CLOSE)
     await runner.setup()
     assert runner.server is not None
     loop = asyncio.get_running_loop()
@@ -86,8 +107,6 @@ async def listening(
         _Protocol,
         runner.server,
         loop=loop,
-        logger=_LOG,
-        access_log=_LOG,
         max_line_size=HEADER_LIMIT,
         max_field_size=HEADER_LIMIT,
         auto_decompress=False,  # a hundred kilobytes could become a hundred megabytes
@@ -100,9 +119,18 @@ async def listening(
             yield actual
         finally:
             server.close()
+            await _finish(app[_PROGRESS], drain_seconds)
     finally:
         await runner.cleanup()
         logger.info("stopped")
+
+
+async def _finish(progress: _Progress, seconds: float) -> None:
+    """Wait until no request is in progress, its body included: aiohttp hears nothing of a connection that it closes."""
+    progress.ending = True
+    if progress.requests:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(progress.idle.wait(), seconds)
 
 
 def stop_signal() -> asyncio.Event:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import io
 import random
 import re
 import sys
@@ -57,6 +58,8 @@ PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "standard" / "examp
 SECONDS = 10.0
 """Longest time for one answer, among others."""
 WARM_UP = 5_000
+MOST_GROWTH = 25
+"""Megabytes, from the first WARM_UP messages to the last."""
 CONCURRENCY = 6
 LEGE, LEGE_2 = LEGER[:2]
 RESEPT_ID = uuid4()
@@ -95,6 +98,8 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     slowest: float = 0.0
+    megabytes: list[int] = field(default_factory=list)
+    """The service's memory after each WARM_UP messages."""
 
 
 def sources(published: bool) -> list[Source]:
@@ -308,7 +313,8 @@ async def bombard(
             operation, body = damaged(lots.choice(work), lots, card)
             headers = {"SOAPAction": f'"{operation[1]}"', "Content-Type": "text/xml; charset=utf-8"}
             begun = perf_counter()
-            async with session.post(address + SERVICES[operation[0]].path, data=body, headers=headers) as response:
+            url = address + SERVICES[operation[0]].path
+            async with session.post(url, data=io.BytesIO(body), headers=headers) as response:
                 status, answer = response.status, await response.read()
             seconds = perf_counter() - begun
             tally.slowest = max(tally.slowest, seconds)
@@ -348,7 +354,7 @@ def main() -> int:
     _say(f"wrong: {len(tally.wrong)}; slowest answer {tally.slowest * 1000:.0f} ms")
     _say("\n".join(tally.wrong[:20]))
     _say("\n".join(line for line in log.splitlines() if not line.startswith("{") or '"error"' in line)[-3000:])
-    return int(bool(tally.wrong))
+    return int(bool(tally.wrong) or tally.megabytes[-1] - tally.megabytes[0] > MOST_GROWTH)
 
 
 def _say(text: str) -> None:
@@ -369,8 +375,8 @@ async def _long_run(address: str, pid: int, pki: Pki, count: int, seed: int) -> 
         some = min(WARM_UP, count - done)
         await bombard(address, work, card, count=some, seed=seed + done, tally=tally, schemas=schemas)
         done += some
-        memory = process.memory_info().rss // 1024**2
-        _say(f"{done:>8} after {perf_counter() - begun:5.0f} s: {memory} MB, {len(tally.wrong)} wrong")
+        tally.megabytes.append(process.memory_info().rss // 1024**2)
+        _say(f"{done:>8} after {perf_counter() - begun:5.0f} s: {tally.megabytes[-1]} MB, {len(tally.wrong)} wrong")
     return tally
 
 

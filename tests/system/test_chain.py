@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from uuid import uuid4
 
@@ -247,6 +248,17 @@ async def test_unlicensed_drug(world: World) -> None:
     assert await _status(world, resept_id) == "B"
     answer = await world.send(_m93(world, resept_id))
     assert answer.status == "2"
+
+
+@pytest.mark.parametrize("name", ["\u00a0", "\u0085", "\u3000", "\u202e", "&#13;x"])
+async def test_a_strange_name_spoils_no_list(world: World, name: str) -> None:
+    """Whatever name was accepted, the list that it stands in is valid; or it is refused."""
+    m1 = messages.m1(world.hode(), LEGE, PERSON, Resept(TABLETT)).decode()
+    begin = m1.index("<Patient>")
+    for element in ("FamilyName", "GivenName"):
+        m1 = m1[:begin] + re.sub(f"(<{element}>)[^<]*", rf"\g<1>{name}", m1[begin:], count=1)
+    await world.send(world.signed(m1.encode()))
+    await _list(world)
 
 
 async def test_group_A_needs_the_right(world: World) -> None:

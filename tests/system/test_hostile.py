@@ -314,14 +314,11 @@ async def test_slow_and_broken_off(world: World) -> None:
         b"POST /%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-async def test_what_is_no_HTTP(world: World, request_: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-    """Neither the answer nor the log repeats it."""
+async def test_what_is_no_HTTP(world: World, request_: bytes) -> None:
+    """The answer does not repeat it (nor does the log: test_privacy)."""
     status, body = await raw(world, request_ % _C)
     said(status, body)
     assert 400 <= status < 500
-    captured = capfd.readouterr()
-    assert CANARY not in captured.out + captured.err
-    assert "Traceback" not in captured.out + captured.err
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])

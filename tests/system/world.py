@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -195,5 +196,8 @@ def texts(answer: Answer, name: str) -> list[str]:
 async def posted(address: str, path: str, body: bytes, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     """One raw POST: status, body and headers of what came back."""
     sent = {"Content-Type": "text/xml; charset=utf-8", **{name.replace("_", "-"): v for name, v in headers.items()}}
-    async with aiohttp.ClientSession() as session, session.post(address + path, data=body, headers=sent) as response:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(address + path, data=io.BytesIO(body), headers=sent) as response,
+    ):
         return response.status, await response.read(), dict(response.headers)
