@@ -45,8 +45,8 @@ class Answer:
     octets: bytes
     melding: str
     accepted: bool
-    reply: bool
-    """Whether it is the operation's reply message; False: an AppRec."""
+    in_reply: bool
+    """Whether it goes into the operation's ordinary reply whatever that is; what is not accepted may need a fault."""
     repeated: bool = False
     reasons: tuple[str, ...] = ()
 
@@ -92,7 +92,7 @@ class Spine:
             octets=stored.answer,
             melding=_token(judged),
             accepted=stored.accepted,
-            reply=stored.accepted and _replies(judged),
+            in_reply=stored.accepted,
             repeated=stored.repeated,
             reasons=stored.reasons,
         )
@@ -185,7 +185,7 @@ class Spine:
             octets=self._render(judged, refused(*findings), now),
             melding=_token(judged),
             accepted=False,
-            reply=False,
+            in_reply=False,
             reasons=tuple(found.reason.code for found in findings),
         )
 
@@ -201,10 +201,6 @@ def _sender(head: MsgInfo) -> str:
 
 def _token(judged: Judged) -> str:
     return judged.type.token if judged.type is not None else "ukjent"
-
-
-def _replies(judged: Judged) -> bool:
-    return judged.type is not None and judged.type.reply != "APPREC"
 
 
 _STAGES = {name: metrics.stage_duration.labels(name).observe for name in metrics.STAGES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 
 from reseptformidler.commands.command import Command
 
@@ -22,7 +23,7 @@ def run(given: argparse.Namespace) -> int:
     import asyncpg
 
     from reseptformidler.commands.environment import settings_or_exit
-    from reseptformidler.store.migrate import migrate
+    from reseptformidler.store.migrate import MigrationRefused, migrate
 
     settings = settings_or_exit()
 
@@ -33,7 +34,11 @@ def run(given: argparse.Namespace) -> int:
         finally:
             await connection.close()
 
-    done = asyncio.run(work())
+    try:
+        done = asyncio.run(work())
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, MigrationRefused) as error:
+        print(f"Cannot migrate: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     print("\n".join(f"applied {name}" for name in done) or "nothing to do")
     return 0
 

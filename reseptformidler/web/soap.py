@@ -85,7 +85,7 @@ async def _body(request: web.Request, seconds: float) -> bytes:
 
 def _answered(name: str, operation: str, answer: Answer) -> web.Response:
     called = soap.SERVICES[name].operations[operation]
-    if answer.reply or called.reply_is_apprec:
+    if answer.in_reply or called.reply_is_apprec:
         body = soap.response(name, operation, answer.octets)
     else:
         body = soap.apprec_fault(name, answer.octets, "Meldingen er avvist.")

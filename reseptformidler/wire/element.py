@@ -21,8 +21,8 @@ def attribute(value: str) -> str:
 
 
 def simple(name: str, value: str) -> str:
-    """An element with text as markup, or nothing."""
-    return f"<{name}>{text(value)}</{name}>" if value.strip() else ""
+    """An element with text as markup, or nothing: white space is what XML calls so, as where 7419/225 is judged."""
+    return f"<{name}>{text(value)}</{name}>" if value.strip(" \t\r\n") else ""
 
 
 def kode(name: str, value: Kode | None) -> str:

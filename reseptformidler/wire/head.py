@@ -53,6 +53,8 @@ def head_findings(
     yield from _idents(head)
     if head.type.v in IN_CONVERSATION and not (document is not None and _PAPER(document)):
         yield from _conversation(head)
+    elif head.ref_to_conversation and read_uuid(head.ref_to_conversation) is None:
+        yield Finding(reason(302), "ConversationRef/RefToConversation")
 
 
 def _type(head: MsgInfo, document: etree._Element | None, expected: Expected | None) -> Iterator[Finding]:
@@ -125,7 +127,8 @@ def _owners_in(path: str, organisation: Organisation) -> Iterator[tuple[str, tup
 
 
 def _conversation(head: MsgInfo) -> Iterator[Finding]:
-    if not head.ref_to_conversation.strip():
+    # A MsgId is stored in clear where it is owed; what else stands here may be an identity number.
+    if read_uuid(head.ref_to_conversation) is None:
         yield Finding(reason(302), "ConversationRef/RefToConversation")
     parent = read_uuid(head.ref_to_parent)
     if parent is None or parent == head.msg_id:
