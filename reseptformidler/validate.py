@@ -46,7 +46,7 @@ def validate(octets: bytes, schemas: Schemas, now: datetime) -> list[Problem]:
     problems = [Problem("", error.text, error.path, error.line) for error in schemas.explain(octets)]
     type_ = meldinger.by_code(head.type.v)
     found = [*head_findings(root, head, type_, now, skew=ANY_TIME), *wire_format.findings(root)]
-    if not problems and type_ is not None:
+    if not problems and not found and type_ is not None:
         found += _rule_findings(root, head, octets, type_, now)
     return problems + [Problem(one.reason.code, one.reason.text, one.detail) for one in found]
 
