@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report there too")
     parser.add_argument("--require-goals", action="store_true", help="fail when a goal is not met")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that everything started is ended
     folder = Path(tempfile.mkdtemp(prefix="rf-load-", dir="/tmp"))
     folder.chmod(0o755)  # the account that runs PostgreSQL for root must come through
     try:

@@ -110,15 +110,22 @@ class Batches:
     pool: Pool[Any]
     waiting: list[tuple[M1Rows, asyncio.Future[None]]] = field(default_factory=list)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    starting: bool = False
 
     async def write(self, m1: M1Rows) -> None:
         """Write one message together with others."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((m1, done))
-        self._start()
+        self._start_soon()
         await done
 
+    def _start_soon(self) -> None:
+        if not self.starting:
+            self.starting = True
+            asyncio.get_running_loop().call_soon(self._start)
+
     def _start(self) -> None:
+        self.starting = False
         while self.waiting and len(self.running) < IN_FLIGHT:
             batch, self.waiting = self.waiting[:LARGEST], self.waiting[LARGEST:]
             task = asyncio.create_task(self._commit(batch))
@@ -138,7 +145,7 @@ class Batches:
         for _, done in batch:
             if not done.done():
                 done.set_exception(task.exception() or RuntimeError("cancelled"))
-        self._start()
+        self._start_soon()
 
 
 def _numbered(rows: Rows, nr: int) -> Rows:

@@ -78,6 +78,7 @@ class Batcher:
         self._queue: deque[_Waiting] = deque()
         self._busy: set[Hashable] = set()
         self._running: set[asyncio.Task[None]] = set()
+        self._starting = False
 
     async def submit(self, item: Item) -> Stored | OtherBytes:
         """Commit one message and return its answer, or the first answer if it was committed before.
@@ -89,15 +90,22 @@ class Batcher:
             raise Full
         waiting = _Waiting(item, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        self._start()
+        self._start_soon()
         return await waiting.answer
 
     async def close(self) -> None:
         """Return when nothing waits and nothing is under way; the caller sees to it that nothing more comes."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._running or self._starting:
+            await (asyncio.wait(self._running) if self._running else asyncio.sleep(0))
+
+    def _start_soon(self) -> None:
+        """When all that can run now has run: what comes in one moment goes together, a lone one waits for nobody."""
+        if not self._starting:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
+        self._starting = False
         while len(self._running) < self._in_flight and (batch := self._take()):
             task = asyncio.create_task(self._run(batch))
             self._running.add(task)
@@ -126,7 +134,7 @@ class Batcher:
                 waiting.settle(RuntimeError(f"the batch ended unanswered: {task!r}"))
             self._busy -= waiting.keys
         self._running.discard(task)
-        self._start()
+        self._start_soon()
 
     async def _run(self, batch: list[_Waiting]) -> None:
         """Go on until each message of the batch has its answer or its error."""

@@ -209,7 +209,8 @@ async def test_a_process_that_dies_after_the_commit(pool: Pool, batcher: Batcher
     new = resept()
     prescribed = replace(m1(new), render=lambda _: b"the first answer")
     sending = asyncio.ensure_future(batcher.submit(prescribed))
-    await asyncio.sleep(0)
+    while not batcher._running:
+        await asyncio.sleep(0)
     sending.cancel()
     await batcher.close()
     repeat = await other.submit(replace(prescribed, render=lambda _: b"another answer"))
