@@ -120,7 +120,7 @@ def serving(
 ) -> Iterator[Server]:
     """The service, in one process or in several that share a port."""
     port = free_port()
-    shared = {"RF_PORT": str(port), "RF_REUSE_PORT": "true" if processes > 1 else "false"}
+    shared = {"RF_PORT": str(port), "RF_REUSE_PORT": "true" if processes > 1 else "false", "RF_METRICS_PORT": "0"}
     with started(name, SERVE, folder, {**settings, **shared}, port, processes=processes) as server:
         yield server
 

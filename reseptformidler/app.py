@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -65,6 +65,13 @@ class Service:
             reuse_port=self.settings.reuse_port,
             drain_seconds=self.settings.drain_seconds,
         )
+
+    def own_metrics(self) -> AbstractAsyncContextManager[int | None]:
+        """A port of this process alone for its health and figures, where the service's port is shared by several."""
+        if not self.settings.reuse_port:
+            return nullcontext()
+        own = server.application(ops.routes(readiness(self.pool)), self.settings.max_body_bytes)
+        return server.listening(own, self.settings.host, self.settings.metrics_port)
 
 
 @asynccontextmanager

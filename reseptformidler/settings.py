@@ -42,7 +42,10 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="Port of `serve`")
     metrics_port: int = Field(
-        default=9090, ge=0, le=65535, description="Port where `relay` and `sweep` show their metrics"
+        default=9090,
+        ge=0,
+        le=65535,
+        description="Port of the metrics of `relay` and `sweep`, and of each `serve` that shares its port (0: any)",
     )
     reuse_port: bool = Field(default=False, description="Let several `serve` processes share the port (one a core)")
     max_body_bytes: int = Field(default=10_485_760, ge=1024, description="Largest request body; a larger one gets 413")

@@ -139,6 +139,7 @@ class Rig:
             "RF_REGISTERS": str(registers),
             "RF_PORT": str(self._reserved_port()),
             "RF_REUSE_PORT": "true",
+            "RF_METRICS_PORT": "0",
             "RF_ANSWER_SECONDS": "10",
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reseptformidler.commands import check, codes, demo, dev, migrate, periodic, sandbox, serve, validate
+from reseptformidler.commands import check, codes, demo, dev, keys, migrate, periodic, sandbox, serve, validate
 
 COMMANDS = (
     dev.COMMAND,
@@ -10,6 +10,7 @@ COMMANDS = (
     periodic.RELAY,
     periodic.SWEEP,
     migrate.COMMAND,
+    keys.COMMAND,
     check.COMMAND,
     demo.COMMAND,
     validate.COMMAND,

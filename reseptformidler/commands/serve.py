@@ -21,7 +21,7 @@ def run(_: argparse.Namespace) -> int:
 
     async def work() -> int:
         stopped = stop_signal()
-        async with app.service(settings) as service, service.listening():
+        async with app.service(settings) as service, service.own_metrics(), service.listening():
             gc.freeze()  # what lives as long as the process need not be looked at again and again
             await stopped.wait()
         return 0
@@ -38,5 +38,6 @@ COMMAND = Command(
 
 Every setting is an RF_* variable (docs/configuration.md). The process refuses to start with an
 incomplete or unknown setting, or on a database whose schema does not fit (run `reseptformidler migrate`).
-Run one process a core: RF_REUSE_PORT=true lets them share a port. SIGTERM drains.""",
+Run one process a core: RF_REUSE_PORT=true lets them share a port; each then shows its own health and figures
+on its own RF_METRICS_PORT too, which is the one to scrape. SIGTERM drains.""",
 )

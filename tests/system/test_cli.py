@@ -22,11 +22,14 @@ from reseptformidler import __version__
 from reseptformidler.__main__ import main
 from reseptformidler.commands import COMMANDS
 from reseptformidler.reasons import ALL
+from reseptformidler.sandbox.messages import Sok
 from reseptformidler.sandbox.pki import Pki
+from reseptformidler.sandbox.population import PERSONER
+from reseptformidler.store.keys import new_kek_line
 from reseptformidler.store.migrate import SHIPPED
 from tests.conftest import short_folder
 from tests.system.process import command, environment, serving
-from tests.system.world import FEW_REGISTERS, msg_id_of
+from tests.system.world import FEW_REGISTERS, msg_id_of, running
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -238,3 +241,21 @@ def test_migrate_without_database(tmp_path: Path, pki: Pki) -> None:
     done = command(["migrate"], env=environment("postgresql://u:p@127.0.0.1:1/x", tmp_path, pki, FEW_REGISTERS))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+async def test_keys_are_exchanged(database_url: str, tmp_path: Path, pki: Pki) -> None:
+    """A second key in the file, `keys rotate`, the first one away: what was stored is still read."""
+    async with running(database_url, tmp_path, pki) as world:
+        resept_id = await world.prescribed()
+    kek, given = tmp_path / "kek", environment(database_url, tmp_path, pki, FEW_REGISTERS)
+    old, new = kek.read_text(), command(["keys", "new"]).stdout
+    kek.write_text(old + new)
+    done = command(["keys", "rotate"], env=given)
+    assert (done.returncode, done.stdout) == (0, "2 data keys wrapped with the newest key\n")
+    kek.write_text(new)
+    async with running(database_url, tmp_path, pki) as world:
+        listed = await world.listed(Sok(fnr=PERSONER[0].ident))
+        assert resept_id in {one.text for one in listed.root.iter("{*}ReseptId")}
+    kek.write_text(old + new_kek_line())
+    lost = command(["keys", "rotate"], env=given)
+    assert (lost.returncode, "KeyProblem" in lost.stderr) == (1, True)

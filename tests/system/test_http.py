@@ -152,8 +152,10 @@ async def test_shed(database_url: str, tmp_path: Path, pki: Pki) -> None:
         ids = [await world.prescribed() for _ in range(4)]
         bodies = [download(world, resept_id) for resept_id in ids]
         async with locked(database_url, ids):
-            first = [asyncio.create_task(posted(world.address, UTLEVERER, body)) for body in bodies[:2]]
-            await waiting(database_url, 2)
+            first = []
+            for number, body in enumerate(bodies[:2], start=1):
+                first.append(asyncio.create_task(posted(world.address, UTLEVERER, body)))
+                await waiting(database_url, number)
             first.append(asyncio.create_task(posted(world.address, UTLEVERER, bodies[2])))
             await asyncio.sleep(0.2)
             status, body, headers = await posted(world.address, UTLEVERER, bodies[3])
@@ -296,3 +298,20 @@ def test_check(database_url: str, tmp_path: Path, pki: Pki) -> None:
     assert password
     assert password not in done.stdout
     assert (tmp_path / "kek").read_text().split()[1] not in done.stdout
+
+
+async def test_processes_that_share_a_port_show_their_own_figures(
+    shared_database_url: str, tmp_path: Path, pki: Pki
+) -> None:
+    """Each has a second port for its health and metrics; one that has its port alone opens no other."""
+    async with (
+        running(shared_database_url, tmp_path, pki, reuse_port=True, metrics_port=0) as world,
+        world.service.own_metrics() as port,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+    ):
+        async with session.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (200, "ok\n")
+        async with session.get("/metrics") as answer:
+            assert "reseptformidler_build_info" in await answer.text()
+    async with running(shared_database_url, tmp_path, pki) as world, world.service.own_metrics() as port:
+        assert port is None
