@@ -1,7 +1,7 @@
 """A real PostgreSQL for the tests: one server a run, one database a test.
 
 By default the server is the embedded one, without fsync, in a folder of its own below /tmp. With
-TEST_DATABASE_URL=postgresql://… the tests use that server instead; its user must be allowed to create databases.
+TEST_DATABASE_URL=postgresql://user@/postgres?host=/socket/folder they use that one, as a user who may make databases.
 Each worker of pytest-xdist starts a server of its own.
 """
 
