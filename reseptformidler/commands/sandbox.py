@@ -55,7 +55,7 @@ def _example_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _sign_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="an M1 or M5; an old signature is replaced")
-    parser.add_argument("--keep", action="store_true", help="keep MsgId and GenDate (otherwise new ones are written)")
+    parser.add_argument("--new", action="store_true", help="write a new MsgId and the GenDate of now first")
     parser.set_defaults(do=_sign)
 
 
@@ -116,7 +116,7 @@ def _sign(given: argparse.Namespace) -> int:
         if lege is None:
             print(f"{given.file}: the head names no prescriber of the sandbox", file=sys.stderr)
             return 1
-        octets = renewed(octets) if given.keep else renewed(octets, uuid4(), now)
+        octets = renewed(octets, uuid4(), now) if given.new else renewed(octets)
         _put(sign(octets, pki_of(given.data_dir, now).card(lege, now)))
     except (etree.XMLSyntaxError, ValueError) as error:
         print(f"{given.file}: {error}", file=sys.stderr)
@@ -192,7 +192,7 @@ COMMAND = Command(
     description="""Play a party of the sandbox from the command line.
 
   reseptformidler sandbox example m1 > m1.xml
-  reseptformidler sandbox sign m1.xml > signed.xml
+  reseptformidler sandbox sign --new m1.xml > signed.xml
   reseptformidler sandbox send signed.xml
   reseptformidler sandbox issue --hpr 999000001 > card.pem""",
 )

@@ -161,7 +161,7 @@ def test_five_minutes(run: Run, tmp_path: Path, sandbox: Sandbox) -> None:
     m1, signed, bad = tmp_path / "m1.xml", tmp_path / "signed.xml", tmp_path / "bad.xml"
     m1.write_text(run("sandbox", "example", "m1")[1], "utf-8")
     assert run("validate", m1)[0] == 0
-    status, text, _ = run("sandbox", "sign", *data, m1)
+    status, text, _ = run("sandbox", "sign", *data, "--new", m1)
     assert status == 0
     signed.write_text(text, "utf-8")
     assert msg_id_of(signed.read_bytes()) != msg_id_of(m1.read_bytes())
@@ -174,7 +174,7 @@ def test_five_minutes(run: Run, tmp_path: Path, sandbox: Sandbox) -> None:
     status, answer, _ = run("sandbox", "send", *data, *url, bad)
     assert status == 1
     assert 'V="43"' in answer
-    kept = run("sandbox", "sign", *data, "--keep", m1)[1]
+    kept = run("sandbox", "sign", *data, m1)[1]
     assert msg_id_of(kept.encode()) == msg_id_of(m1.read_bytes())
     m91 = tmp_path / "m91.xml"
     m91.write_text(run("sandbox", "example", "m91")[1], "utf-8")
