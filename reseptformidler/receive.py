@@ -121,7 +121,7 @@ class Spine:
         return found or tuple(Finding(reason(320), f"{e.path}: {e.text}") for e in self.schemas.errors(root))
 
     def _judge_content(self, root: etree._Element, mottatt: Mottatt, type_: MeldingType, now: datetime) -> Judged:
-        facts = self._facts(mottatt.head)
+        facts = Facts(avsender=self.registers.aktor(mottatt.head.sender.ident("HER")))
         if type_.signed:
             with stage("signature"):
                 verdict = self.verifier.verify(root, now)
@@ -135,13 +135,6 @@ class Spine:
             rules = (*type_.rules, *self.safety) if type_.screened else type_.rules
             findings = tuple(found for rule in rules for found in rule.findings(mottatt, facts))
         return Judged(mottatt, type_, facts, findings)
-
-    def _facts(self, head: MsgInfo) -> Facts:
-        professional = head.professional
-        return Facts(
-            avsender=self.registers.aktor(head.sender.ident("HER")),
-            hpr_oppgitt=self.registers.helsepersonell_by_hpr(professional.ident("HPR")) if professional else None,
-        )
 
     def _item(self, judged: Judged, now: datetime) -> Item:
         mottatt, type_ = judged.mottatt, judged.type

@@ -84,8 +84,6 @@ class Facts:
     avsender: Aktor | None = None
     helsepersonell: Helsepersonell | None = None
     """The HPR entry of the person behind the certificate."""
-    hpr_oppgitt: Helsepersonell | None = None
-    """The HPR entry of the number in the head."""
     signatur: Signatur | None = None
     mottaker_ekspanm: Aktor | None = None
     """The utleverer that an ekspederingsanmodning names."""

@@ -59,10 +59,6 @@ class FixedRegisters:
         """The organisation with this HER-id."""
         return self._aktorer.get(her)
 
-    def helsepersonell_by_hpr(self, hpr: str) -> Helsepersonell | None:
-        """The health person with this HPR number: nine digits, padded with zeros."""
-        return self._helsepersonell.get(hpr)
-
     def helsepersonell_by_person(self, subject_serial: str) -> Helsepersonell | None:
         """Who holds certificates with this subject serialNumber: the authority's person service and HPR in one."""
         return self._helsepersonell.get(self._kort.get(subject_serial, ""))

@@ -33,7 +33,6 @@ class Story:
     tell: Tell
     steps: int = 0
     lege = LEGER[0]
-    kollega = LEGER[1]
     apotek = APOTEK[0]
     annet_apotek = APOTEK[1]
     person = PERSONER[0]
