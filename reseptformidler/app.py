@@ -22,9 +22,10 @@ from reseptformidler.registers.fixed import FixedRegisters
 from reseptformidler.settings import Settings
 from reseptformidler.store import outbox, refnr
 from reseptformidler.store.batch import Batcher
-from reseptformidler.store.keys import FileKek, open_keyring
+from reseptformidler.store.keys import FileKek, KeyProblem, Keyring, open_keyring
 from reseptformidler.store.migrate import CODE_SCHEMA_VERSION, schema_fits
 from reseptformidler.store.pool import Pool, open_pool
+from reseptformidler.store.queries import Connection
 from reseptformidler.store.seal import Sealer
 from reseptformidler.sweep import Periods, sweep
 from reseptformidler.trust.chain import Authorities, load_authorities
@@ -95,7 +96,7 @@ async def service(
         raise StartError(f"{type(error).__name__}: {error}") from error
     async with database(settings) as pool:
         async with pool.acquire() as connection:
-            sealer = Sealer(await open_keyring(connection, kek, clock()))
+            sealer = Sealer(await _keyring(connection, kek, clock()))
             await refnr.issue(connection, sealer, [RefNr(number, hpr) for number, hpr in known.refnr])
         wire_format.prepare()
         batcher = Batcher(pool, sealer, size=settings.batch_size, queue=settings.queue_size)
@@ -115,6 +116,13 @@ async def service(
             yield Service(settings, pool, sealer, spine)
         finally:
             await batcher.close()
+
+
+async def _keyring(connection: Connection, kek: FileKek, now: datetime) -> Keyring:
+    try:
+        return await open_keyring(connection, kek, now)
+    except KeyProblem as error:
+        raise StartError(f"the key file does not fit the database: {error}") from error
 
 
 @asynccontextmanager

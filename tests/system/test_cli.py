@@ -20,6 +20,7 @@ from lxml import etree
 
 from reseptformidler import __version__
 from reseptformidler.__main__ import main
+from reseptformidler.app import StartError
 from reseptformidler.commands import COMMANDS
 from reseptformidler.reasons import ALL
 from reseptformidler.sandbox.messages import Sok
@@ -256,6 +257,10 @@ async def test_keys_are_exchanged(database_url: str, tmp_path: Path, pki: Pki) -
     async with running(database_url, tmp_path, pki) as world:
         listed = await world.listed(Sok(fnr=PERSONER[0].ident))
         assert resept_id in {one.text for one in listed.root.iter("{*}ReseptId")}
+    kek.write_text(new_kek_line())
+    with pytest.raises(StartError, match="does not fit the database"):
+        async with running(database_url, tmp_path, pki):
+            pass
     kek.write_text(old + new_kek_line())
     lost = command(["keys", "rotate"], env=given)
     assert (lost.returncode, "KeyProblem" in lost.stderr) == (1, True)
