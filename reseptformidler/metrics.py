@@ -59,6 +59,57 @@ db_retries = Counter(
 db_pool_connections = Gauge(
     "reseptformidler_db_pool_connections", "Connections of the pool", ("state",), registry=REGISTRY
 )
+DB_ROLES = ("primary", "standby", "silent")
+db_server_role = Gauge(
+    "reseptformidler_db_server_role",
+    "1 for what each server of RF_DATABASE_URL is, as this process sees it (primary, standby, silent)",
+    ("server", "role"),
+    registry=REGISTRY,
+)
+db_primary_missing = Gauge(
+    "reseptformidler_db_primary_missing_seconds",
+    "Since when this process has known no writable primary; 0 while it knows one",
+    registry=REGISTRY,
+)
+db_primary_changes = Counter(
+    "reseptformidler_db_primary_changes", "Failovers and switchovers that this process has followed", registry=REGISTRY
+)
+db_replication_lag = Gauge(
+    "reseptformidler_db_replication_lag_seconds",
+    "Age of the newest commit that a standby is known to have replayed",
+    ("server",),
+    registry=REGISTRY,
+)
+db_synchronous_standbys = Gauge(
+    "reseptformidler_db_synchronous_standbys",
+    "Standbys that the primary may wait for; no commit ends while it is 0",
+    registry=REGISTRY,
+)
+db_unreplicated_commits = Counter(
+    "reseptformidler_db_unreplicated_commits",
+    "Commits whose wait for a standby was cancelled: treated as not committed, and repeated",
+    registry=REGISTRY,
+)
+messages_waiting = Gauge(
+    "reseptformidler_messages_waiting",
+    "Messages that wait to be committed, those being committed included",
+    registry=REGISTRY,
+)
+waiting_bytes = Gauge(
+    "reseptformidler_waiting_bytes", "Octets of the bodies of requests in progress", registry=REGISTRY
+)
+clock_offset = Gauge(
+    "reseptformidler_clock_offset_seconds",
+    "Clock of this process minus the median of the database servers' clocks",
+    registry=REGISTRY,
+)
+ready = Gauge("reseptformidler_ready", "1 while /readyz says yes, 0 while it does not", registry=REGISTRY)
+outbox_delivered = Counter(
+    "reseptformidler_outbox_deliveries",
+    "Attempts to deliver an owed message, by outcome (delivered, failed, given_up)",
+    ("melding", "outcome"),
+    registry=REGISTRY,
+)
 outbox_pending = Gauge(
     "reseptformidler_outbox_pending", "Asynchronous messages owed and not delivered", ("melding",), registry=REGISTRY
 )

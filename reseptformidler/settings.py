@@ -24,7 +24,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    database_url: SecretStr = Field(description="PostgreSQL to use: postgresql://user:password@host:port/database")
+    database_url: SecretStr = Field(
+        description="PostgreSQL to use: postgresql://user:password@host:port/database; of a cluster every server that "
+        "may be the primary, host:port,host:port,…"
+    )
     kek_file: Path = Field(description="File with the key-encryption keys; the newest one wraps new data keys")
     trust_dir: Path = Field(
         description="Folder of PEM files: the certificate authorities whose personal certificates are accepted"
@@ -48,16 +51,49 @@ class Settings(BaseModel):
         description="Port of the metrics of `relay` and `sweep`, and of each `serve` that shares its port (0: any)",
     )
     reuse_port: bool = Field(default=False, description="Let several `serve` processes share the port (one a core)")
+    receivers: Path | None = Field(
+        default=None,
+        description="File of HTTP receivers of owed messages (docs/receivers.md); `relay` only watches without",
+    )
+    relay_seconds: float = Field(
+        default=1.0, gt=0, description="Pause of `relay` when nothing is due (a decimal number)"
+    )
+
     max_body_bytes: int = Field(default=10_485_760, ge=1024, description="Largest request body; a larger one gets 413")
     body_seconds: int = Field(default=30, ge=1, description="Time for a sender to send its body")
-    answer_seconds: int = Field(default=30, ge=1, description="Time for a message to be committed, then 503")
-    drain_seconds: int = Field(default=20, ge=1, description="Time for messages in progress to finish after SIGTERM")
+    answer_seconds: int = Field(
+        default=30, ge=1, description="Time for a message to be committed, a missing primary included; then 503"
+    )
+    leave_seconds: int = Field(
+        default=5, ge=0, description="After SIGTERM: time in which /readyz already says no and requests are still taken"
+    )
+    drain_seconds: int = Field(default=20, ge=1, description="Then: time for messages in progress to finish")
 
     clock_skew_seconds: int = Field(default=300, ge=1, description="How far GenDate may be from this clock (7419/313)")
+    server_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="Time for one database server to answer before it counts as silent (a decimal number)",
+    )
+    near_server: str | None = Field(
+        default=None,
+        description="host:port, one of RF_DATABASE_URL: the server in this datacentre. While it is a standby, "
+        "lists are read from it",
+    )
+    near_lag_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="Lag from which on lists are read from the primary all the same (a decimal number)",
+    )
     pool_size: int = Field(default=6, ge=2, le=64, description="Database connections of one process")
     batch_size: int = Field(default=64, ge=1, le=512, description="Most messages in one transaction")
     queue_size: int = Field(
         default=1000, ge=1, description="Most messages that wait in one process; further ones get 503"
+    )
+    queue_bytes: int = Field(
+        default=67_108_864,
+        ge=1024,
+        description="Most octets of bodies in progress in one process; further ones get 503",
     )
     duplicate_days: int = Field(default=90, ge=1, description="How long a repeated message gets its first answer")
     keep_closed_days: int = Field(
