@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import asyncpg
-
-from reseptformidler import __version__, metrics
+from reseptformidler import __version__, metrics, relay
 from reseptformidler.domain.decision import RefNr
 from reseptformidler.domain.hode import OID, Ident, Kode, Organisation
 from reseptformidler.log import logger
@@ -19,23 +17,27 @@ from reseptformidler.meldinger.melding import Rule
 from reseptformidler.meldinger.pasientsikkerhet import les
 from reseptformidler.receive import Spine
 from reseptformidler.registers.fixed import FixedRegisters
+from reseptformidler.registers.receivers import Receivers
+from reseptformidler.relay import Courier, Relay
 from reseptformidler.settings import Settings
-from reseptformidler.store import outbox, refnr
+from reseptformidler.store import refnr
 from reseptformidler.store.batch import Batcher
+from reseptformidler.store.encode import Encoder
 from reseptformidler.store.keys import FileKek, KeyProblem, Keyring, open_keyring
-from reseptformidler.store.migrate import CODE_SCHEMA_VERSION, schema_fits
+from reseptformidler.store.migrate import CODE_SCHEMA_VERSION
 from reseptformidler.store.pool import Pool, open_pool
 from reseptformidler.store.queries import Connection
 from reseptformidler.store.seal import Sealer
+from reseptformidler.store.servers import Servers, watching
 from reseptformidler.sweep import Periods, sweep
 from reseptformidler.trust.chain import Authorities, load_authorities
 from reseptformidler.trust.signature import Verifier
 from reseptformidler.web import ops, server, soap
+from reseptformidler.web.gate import Gate
 from reseptformidler.wire import format as wire_format
 from reseptformidler.wire.schema import Schemas
 
 Clock = Callable[[], datetime]
-SECONDS_FOR_READINESS = 2.0
 
 
 class StartError(Exception):
@@ -52,26 +54,42 @@ class Service:
     """A service that is ready to listen."""
 
     settings: Settings
-    pool: Pool
+    database: Database
     sealer: Sealer
     spine: Spine
+    progress: server.Progress = field(default_factory=server.Progress)
+
+    @property
+    def pool(self) -> Pool:
+        """Connections to the primary."""
+        return self.database.pool
 
     def listening(self) -> AbstractAsyncContextManager[int]:
         """Listen for as long as the context lasts; gives the port."""
-        routes = [*soap.routes(self.spine, self.settings.body_seconds), *ops.routes(readiness(self.pool))]
+        settings = self.settings
+        gate = Gate(settings.queue_bytes, self._is_closed)
+        routes = [*soap.routes(self.spine, gate, settings.body_seconds), *ops.routes(self._ready())]
         return server.listening(
-            server.application(routes, self.settings.max_body_bytes),
-            self.settings.host,
-            self.settings.port,
-            reuse_port=self.settings.reuse_port,
-            drain_seconds=self.settings.drain_seconds,
+            server.application(routes, settings.max_body_bytes, self.progress),
+            settings.host,
+            settings.port,
+            reuse_port=settings.reuse_port,
+            leave_seconds=settings.leave_seconds,
+            drain_seconds=settings.drain_seconds,
         )
+
+    def _is_closed(self) -> bool:
+        """Nobody is let in where nothing could be stored, or would be judged by a wrong clock."""
+        return self.spine.batcher.is_full or self.database.servers.is_clock_wrong
+
+    def _ready(self) -> ops.Ready:
+        return readiness(self.database, lambda: self.progress.ending)
 
     def own_metrics(self) -> AbstractAsyncContextManager[int | None]:
         """A port of this process alone for its health and figures, where the service's port is shared by several."""
         if not self.settings.reuse_port:
             return nullcontext()
-        own = server.application(ops.routes(readiness(self.pool)), self.settings.max_body_bytes)
+        own = server.application(ops.routes(self._ready()), self.settings.max_body_bytes)
         return server.listening(own, self.settings.host, self.settings.metrics_port)
 
 
@@ -94,12 +112,12 @@ async def service(
         kek = FileKek(settings.kek_file)
     except Exception as error:
         raise StartError(f"{type(error).__name__}: {error}") from error
-    async with database(settings) as pool:
-        async with pool.acquire() as connection:
+    async with database(settings) as base:
+        async with base.pool.acquire() as connection:
             sealer = Sealer(await _keyring(connection, kek, clock()))
             await refnr.issue(connection, sealer, [RefNr(number, hpr) for number, hpr in known.refnr])
         wire_format.prepare()
-        batcher = Batcher(pool, sealer, size=settings.batch_size, queue=settings.queue_size)
+        batcher = Batcher(base.pool, sealer, size=settings.batch_size, queue=settings.queue_size)
         spine = Spine(
             schemas=Schemas(),
             verifier=verifier,
@@ -113,7 +131,7 @@ async def service(
             answer_seconds=settings.answer_seconds,
         )
         try:
-            yield Service(settings, pool, sealer, spine)
+            yield Service(settings, base, sealer, spine)
         finally:
             await batcher.close()
 
@@ -125,21 +143,29 @@ async def _keyring(connection: Connection, kek: FileKek, now: datetime) -> Keyri
         raise StartError(f"the key file does not fit the database: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The servers of a database, and connections to the one that is the primary."""
+
+    servers: Servers
+    pool: Pool
+
+
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Pool]:
-    """A pool on a database whose schema fits this code; StartError otherwise."""
-    try:
-        pool = await open_pool(settings.database_url.get_secret_value(), size=settings.pool_size)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-        raise StartError(f"no database: {type(error).__name__}: {error}") from error
-    try:
-        problem = await schema_problem(pool)
-        if problem:
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """A database whose schema fits this code; StartError when there is none, after waiting as long as a message may."""
+    url = settings.database_url.get_secret_value()
+    async with watching(url, seconds=settings.server_seconds, patience=settings.answer_seconds) as servers:
+        if problem := await servers.found():
+            raise StartError(f"no database: {problem}")
+        if problem := servers.problem():
             raise StartError(problem)
-        metrics.build_info.labels(__version__, str(CODE_SCHEMA_VERSION)).set(1)
-        yield pool
-    finally:
-        await _close(pool)
+        pool = await open_pool(url, size=settings.pool_size, connect=servers.connect, ready=0)
+        try:
+            metrics.build_info.labels(__version__, str(CODE_SCHEMA_VERSION)).set(1)
+            yield Database(servers, pool)
+        finally:
+            await _close(pool)
 
 
 async def _close(pool: Pool) -> None:
@@ -150,22 +176,14 @@ async def _close(pool: Pool) -> None:
         pool.terminate()
 
 
-async def schema_problem(pool: Pool) -> str:
-    """Why the database's schema does not fit this code; empty when it does."""
-    async with pool.acquire() as connection:
-        return (await schema_fits(connection)).problem or ""
+def readiness(database: Database, is_ending: Callable[[], bool] = lambda: False) -> ops.Ready:
+    """Whether this process should get traffic. While the primary is away it should: messages wait for the next one."""
 
-
-def readiness(pool: Pool) -> ops.Ready:
-    """Whether this process may get traffic: the database answers in time and its schema fits."""
-
-    async def ready() -> str:
-        _count_connections(pool)
-        try:
-            async with asyncio.timeout(SECONDS_FOR_READINESS):
-                return await schema_problem(pool)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it means: not ready
-            return f"the database does not answer ({type(error).__name__})"
+    def ready() -> str:
+        _count_connections(database.pool)
+        problem = "the process is ending" if is_ending() else database.servers.problem()
+        metrics.ready.set(not problem)
+        return problem
 
     return ready
 
@@ -206,21 +224,26 @@ async def sweep_round(pool: Pool, settings: Settings, now: datetime) -> None:
         logger.info("swept", rows=dict(result.removed), partitions=result.partitions_made)
 
 
-async def relay_round(pool: Pool, _settings: Settings, now: datetime) -> None:
-    """One round of `relay`: what is owed, and since when."""
+@asynccontextmanager
+async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
+    """`relay`: delivers what is owed; without a file of receivers it only watches. StartError names what is wrong."""
+    keep = timedelta(days=settings.keep_outbox_days)
+    if settings.receivers is None:
+        yield Relay(pool, None, keep, settings.relay_seconds)
+        return
+    try:
+        receivers, kek = Receivers.load(settings.receivers), FileKek(settings.kek_file)
+    except Exception as error:
+        raise StartError(f"{type(error).__name__}: {error}") from error
     async with pool.acquire() as connection:
-        pending = await outbox.pending(connection)
-    metrics.outbox_pending.clear()
-    for type_, owed in pending.items():
-        metrics.outbox_pending.labels(type_).set(owed.count)
-    oldest = min((owed.oldest for owed in pending.values()), default=now)
-    metrics.outbox_oldest_age.set((now - oldest).total_seconds())
-    logger.info("owed", pending={name: owed.count for name, owed in pending.items()})
+        keys = await _keyring(connection, kek, utc_now())
+    async with relay.client() as session:
+        yield Relay(pool, Courier(receivers, Encoder(Sealer(keys)), keys, session), keep, settings.relay_seconds)
 
 
 async def try_database(settings: Settings) -> str:
     """`check`: connect, and compare the schema."""
-    async with database(settings) as pool, pool.acquire() as connection:
+    async with database(settings) as base, base.pool.acquire() as connection:
         version = await connection.fetchval("SHOW server_version")
     return f"PostgreSQL {version}, schema {CODE_SCHEMA_VERSION}"
 
@@ -228,7 +251,7 @@ async def try_database(settings: Settings) -> str:
 async def try_keys(settings: Settings) -> str:
     """`check`: read the key file, and open the keys of the database with it."""
     kek = FileKek(settings.kek_file)
-    async with database(settings) as pool, pool.acquire() as connection:
+    async with database(settings) as base, base.pool.acquire() as connection:
         await open_keyring(connection, kek, utc_now())
     return f"newest key {kek.newest}"
 
@@ -252,4 +275,3 @@ TRIALS: dict[str, Trial] = {
     "trusted authorities": try_trust,
     "registers": try_registers,
 }
-Round = Callable[[Pool, Settings, datetime], Awaitable[None]]

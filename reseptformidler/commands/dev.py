@@ -187,6 +187,7 @@ def _settings(given: argparse.Namespace, base: Path, url: str, pki: Pki) -> Sett
         trust_dir=pki.trust_dir,
         registers=tuple(given.registers),
         port=given.port,
+        leave_seconds=0,
     )
 
 

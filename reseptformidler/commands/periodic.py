@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from reseptformidler.settings import Settings
 
-    Round = Callable[[asyncpg.Pool, Settings, datetime], Awaitable[None]]
+    Work = Callable[[asyncpg.Pool, Settings, asyncio.Event], Awaitable[None]]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,51 +26,70 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _sweep(given: argparse.Namespace) -> int:
     from reseptformidler import app
 
-    return _again(app.sweep_round, once=given.once)
+    async def once(pool: asyncpg.Pool, settings: Settings, _: asyncio.Event) -> None:
+        await app.sweep_round(pool, settings, datetime.now(UTC))
+
+    return _process(once if given.once else _sweep_until)
 
 
 def _relay(given: argparse.Namespace) -> int:
     from reseptformidler import app
 
-    return _again(app.relay_round, once=given.once)
+    async def work(pool: asyncpg.Pool, settings: Settings, stopped: asyncio.Event) -> None:
+        async with app.relaying(pool, settings) as relay:
+            await (relay.once() if given.once else relay.run(stopped))
+
+    return _process(work)
 
 
-def _again(work: Round, *, once: bool) -> int:
+def _process(work: Work) -> int:
     from reseptformidler import log
     from reseptformidler.commands.environment import settings_or_exit
     from reseptformidler.commands.loop import run_loop
 
     settings = settings_or_exit()
     log.configure(settings.log_level)
-    return run_loop(_rounds(work, settings, once=once))
+    return run_loop(_with_metrics(work, settings))
 
 
-async def _rounds(work: Round, settings: Settings, *, once: bool) -> int:
-    """Rounds until SIGTERM. One that fails is logged and tried again after the pause; with `--once` it is status 1."""
-    import asyncio
-
+async def _with_metrics(work: Work, settings: Settings) -> int:
+    """The work on the database, while health and metrics can be asked for; status 1 if it fails."""
     from reseptformidler import app
-    from reseptformidler.log import logger, where
     from reseptformidler.web import ops, server
 
     stopped = server.stop_signal()
-    async with app.database(settings) as pool:
-        web_app = server.application(ops.routes(app.readiness(pool)), settings.max_body_bytes)
+    async with app.database(settings) as database:
+        web_app = server.application(ops.routes(app.readiness(database)), settings.max_body_bytes)
         async with server.listening(web_app, settings.host, settings.metrics_port):
-            while not stopped.is_set():
-                try:
-                    await work(pool, settings, datetime.now(UTC))
-                except Exception as error:  # noqa: BLE001  # the next round tries again
-                    logger.error("round_failed", error=type(error).__name__, where=where(error))
-                    if once:
-                        return 1
-                if once:
-                    return 0
-                try:
-                    await asyncio.wait_for(stopped.wait(), settings.sweep_seconds)
-                except TimeoutError:
-                    continue
+            try:
+                await work(database.pool, settings, stopped)
+            except app.StartError:
+                raise
+            except Exception as error:  # noqa: BLE001  # its text may hold what it must not say
+                _tell(error)
+                return 1
     return 0
+
+
+async def _sweep_until(pool: asyncpg.Pool, settings: Settings, stopped: asyncio.Event) -> None:
+    """Rounds until SIGTERM. One that fails is logged and tried again after the pause."""
+    from reseptformidler import app
+
+    while not stopped.is_set():
+        try:
+            await app.sweep_round(pool, settings, datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001  # the next round tries again
+            _tell(error)
+        try:
+            await asyncio.wait_for(stopped.wait(), settings.sweep_seconds)
+        except TimeoutError:
+            continue
+
+
+def _tell(error: Exception) -> None:
+    from reseptformidler.log import logger, where
+
+    logger.error("round_failed", error=type(error).__name__, where=where(error))
 
 
 SWEEP = Command(
@@ -85,12 +105,13 @@ Several may run; they do not disturb each other. Metrics, /livez and /readyz sta
 
 RELAY = Command(
     "relay",
-    "watch over the asynchronous messages that are owed",
+    "deliver the asynchronous messages that are owed",
     arguments,
     _relay,
-    description="""Every RF_SWEEP_SECONDS: count what is owed to others and not delivered, by type, and the age of the
-oldest (reseptformidler_outbox_pending, reseptformidler_outbox_oldest_age_seconds on RF_METRICS_PORT).
+    description="""Send what is owed to the receivers that RF_RECEIVERS names (docs/receivers.md): at least once, in
+order for one prescription and receiver; what fails is sent again, after a pause that grows to five minutes.
+Without RF_RECEIVERS nothing is sent: what is owed is only counted.
 
-What is owed is recorded in the transaction that owes it. No transport is built yet: nothing is delivered,
-and nothing is marked as delivered.""",
+Several may run; each message is taken by one of them at a time. SIGTERM lets what is on its way finish.
+reseptformidler_outbox_pending and reseptformidler_outbox_oldest_age_seconds stand on RF_METRICS_PORT.""",
 )

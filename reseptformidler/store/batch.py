@@ -26,10 +26,10 @@ from reseptformidler.store.seal import Sealer
 
 __all__ = ["Batcher", "Contended", "Full", "Item", "OtherBytes", "Stored"]
 
-ATTEMPTS = 4
 ATTEMPTS_OF_A_BAD_ONE = 2
 """Of a message that fails alone, on a server that is well: the second one sees what it may have collided with."""
-SECONDS_BETWEEN_ATTEMPTS = (0.05, 0.2, 1.0)
+SECONDS_BETWEEN_ATTEMPTS = (0.05, 0.2, 0.5)
+"""The last one again and again: for as long as somebody waits, a server may come back or another be promoted."""
 ROUNDS = 20
 SECONDS_FOR_A_CONNECTION = 5.0
 
@@ -80,18 +80,25 @@ class Batcher:
         self._running: set[asyncio.Task[None]] = set()
         self._starting = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether too many wait already."""
+        return len(self._queue) >= self._limit
+
     async def submit(self, item: Item) -> Stored | OtherBytes:
         """Commit one message and return its answer, or the first answer if it was committed before.
 
-        Raises Full when too many wait, Contended, what `decide` or `render` raised, or a database error after several
-        attempts. After an exception the message may be sent again: nothing was stored, or the repeat finds it.
+        While the database is away it waits: the caller sets the time. Raises Full when too many wait, Contended, what
+        `decide` or `render` raised, or a database error that says that the message itself is at fault. After any
+        exception the message may be sent again: nothing was stored, or the repeat finds it.
         """
-        if len(self._queue) >= self._limit:
+        if self.is_full:
             raise Full
         waiting = _Waiting(item, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._start_soon()
-        return await waiting.answer
+        with metrics.messages_waiting.track_inprogress():
+            return await waiting.answer
 
     async def close(self) -> None:
         """Return when nothing waits and nothing is under way; the caller sees to it that nothing more comes."""
@@ -138,23 +145,23 @@ class Batcher:
 
     async def _run(self, batch: list[_Waiting]) -> None:
         """Go on until each message of the batch has its answer or its error."""
-        errors = rounds = 0
+        errors = faults = rounds = 0
         while batch:
             try:
                 await self._round(batch)
                 rounds += 1
             except Exception as error:  # noqa: BLE001 - a kill -9 of the server shows as several kinds of exception
                 metrics.db_retries.inc()
-                if len(batch) > 1 and not _passing(error):
-                    await self._one_by_one(batch)
-                    return
                 errors += 1
-                if errors == (ATTEMPTS if _passing(error) else ATTEMPTS_OF_A_BAD_ONE):
-                    _settle_all(batch, error)
-                    return
                 if _passing(error):
                     await self._pool.expire_connections()  # they may all lead to a server that is no longer the primary
-                await asyncio.sleep(SECONDS_BETWEEN_ATTEMPTS[errors - 1])
+                elif len(batch) > 1:
+                    await self._one_by_one(batch)
+                    return
+                elif (faults := faults + 1) == ATTEMPTS_OF_A_BAD_ONE:
+                    _settle_all(batch, error)
+                    return
+                await asyncio.sleep(SECONDS_BETWEEN_ATTEMPTS[min(errors, len(SECONDS_BETWEEN_ATTEMPTS)) - 1])
             batch = [waiting for waiting in batch if not waiting.answer.done()]
             if rounds == ROUNDS:
                 _settle_all(batch, Contended())

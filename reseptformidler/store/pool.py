@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import asyncpg
 
 Pool: TypeAlias = "asyncpg.Pool[Any]"
+Connect: TypeAlias = Callable[..., Any]
+"""Like asyncpg.connect."""
 
 SETTINGS = {
     "application_name": "reseptformidler",
@@ -27,11 +30,15 @@ async def _keep_session(_: asyncpg.Connection[Any]) -> None:
     """Not asyncpg's reset, which is a round trip each time: nothing of ours leaves anything behind in a session."""
 
 
-async def open_pool(url: str, *, size: int) -> Pool:
-    """A pool of at most `size` connections; its first connection is made here, so a wrong URL shows at once."""
+async def open_pool(url: str, *, size: int, connect: Connect | None = None, ready: int = 1) -> Pool:
+    """A pool of at most `size` connections; `ready` of them are made here, so a wrong URL shows at once.
+
+    `connect` makes them instead of asyncpg's own way: it may choose the server, and gets the same options.
+    """
     return await asyncpg.create_pool(
         url,
-        min_size=1,
+        connect=connect,
+        min_size=ready,
         max_size=size,
         timeout=SECONDS_TO_CONNECT,
         command_timeout=SECONDS_A_STATEMENT,

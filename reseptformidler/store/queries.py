@@ -68,5 +68,6 @@ async def commit(connection: Connection, name: str, *arguments: object) -> list[
     finally:
         connection.remove_log_listener(listen)
     if warnings:
+        metrics.db_unreplicated_commits.inc()
         raise NotReplicated(name)
     return rows

@@ -26,7 +26,7 @@ _TEXTS = {
 
 
 @dataclass(slots=True)
-class _Progress:
+class Progress:
     """How many requests are in progress, and whether the process is ending."""
 
     requests: int = 0
@@ -34,13 +34,15 @@ class _Progress:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-_PROGRESS = web.AppKey("progress", _Progress)
+_PROGRESS = web.AppKey("progress", Progress)
 
 
-def application(routes: Iterable[web.RouteDef], max_body_bytes: int) -> web.Application:
-    """The HTTP application."""
+def application(
+    routes: Iterable[web.RouteDef], max_body_bytes: int, progress: Progress | None = None
+) -> web.Application:
+    """The HTTP application; `progress` is for who wants to know of it."""
     app = web.Application(client_max_size=max_body_bytes, middlewares=[_counted])
-    app[_PROGRESS] = _Progress()
+    app[_PROGRESS] = progress or Progress()
     app.add_routes(routes)
     app.on_response_prepare.extend([_as_fault, _as_last])
     return app
@@ -96,9 +98,19 @@ class _Protocol(web.RequestHandler):
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, host: str, port: int, *, reuse_port: bool = False, drain_seconds: float = 20
+    app: web.Application,
+    host: str,
+    port: int,
+    *,
+    reuse_port: bool = False,
+    leave_seconds: float = 0,
+    drain_seconds: float = 20,
 ) -> AsyncIterator[int]:
-    """Listen, and give the port (the system's choice for 0); at the end, take nothing new and finish what is begun."""
+    """Listen, and give the port (the system's choice for 0).
+
+    At the end: for `leave_seconds` go on as before but ask each sender to let its connection go, so that who routes
+    traffic can turn it away first; then take nothing new, and finish what is begun within `drain_seconds`.
+    """
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SECONDS_TO_CLOSE)
     await runner.setup()
     assert runner.server is not None
@@ -118,6 +130,8 @@ async def listening(
         try:
             yield actual
         finally:
+            app[_PROGRESS].ending = True
+            await asyncio.sleep(leave_seconds)
             server.close()
             await _finish(app[_PROGRESS], drain_seconds)
     finally:
@@ -125,9 +139,8 @@ async def listening(
         logger.info("stopped")
 
 
-async def _finish(progress: _Progress, seconds: float) -> None:
+async def _finish(progress: Progress, seconds: float) -> None:
     """Wait until no request is in progress, its body included: aiohttp hears nothing of a connection that it closes."""
-    progress.ending = True
     if progress.requests:
         with suppress(TimeoutError):
             await asyncio.wait_for(progress.idle.wait(), seconds)

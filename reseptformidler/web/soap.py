@@ -17,6 +17,7 @@ from reseptformidler import metrics
 from reseptformidler.log import logger, where
 from reseptformidler.receive import Answer, Spine
 from reseptformidler.store.batch import Full
+from reseptformidler.web.gate import Gate, Room, Shed
 from reseptformidler.web.server import CONTENT_TYPE
 from reseptformidler.wire import soap, wsdl
 from reseptformidler.wire.parse import Unreadable
@@ -26,11 +27,14 @@ RETRY_SECONDS = 5
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def routes(spine: Spine, body_seconds: float) -> list[web.RouteDef]:
+def routes(spine: Spine, gate: Gate, body_seconds: float) -> list[web.RouteDef]:
     """The routes of the three services: POST a message, GET ?wsdl."""
     found: list[web.RouteDef] = []
     for name, service in soap.SERVICES.items():
-        found += [web.post(service.path, _post(spine, name, body_seconds)), web.get(service.path, _contract(name))]
+        found += [
+            web.post(service.path, _post(spine, gate, name, body_seconds)),
+            web.get(service.path, _contract(name)),
+        ]
     return found
 
 
@@ -44,22 +48,22 @@ def _contract(name: str) -> Handler:
     return get
 
 
-def _post(spine: Spine, name: str, body_seconds: float) -> Handler:
+def _post(spine: Spine, gate: Gate, name: str, body_seconds: float) -> Handler:
     async def post(request: web.Request) -> web.Response:
-        begun = perf_counter()
         operation = "-"
         with metrics.in_progress.track_inprogress():
             try:
-                body = await _body(request, body_seconds)
-                begun = perf_counter()
-                call = soap.read_request(body, request.headers.get("SOAPAction", ""), name)
-                operation = call.operation
-                answer = await spine.receive((name, operation), call.dokument)
+                with gate.room() as room:
+                    body = await _body(request, room, body_seconds)
+                    begun = perf_counter()
+                    call = soap.read_request(body, request.headers.get("SOAPAction", ""), name)
+                    operation = call.operation
+                    answer = await spine.receive((name, operation), call.dokument)
                 response = _answered(name, operation, answer)
                 _tell(name, operation, answer, begun)
             except Unreadable as unreadable:
                 response = _unreadable(name, operation, unreadable)
-            except Full:
+            except (Full, Shed):
                 response = _shed(name, operation)
             except Exception as error:  # noqa: BLE001  # our own failure, caught once: the sender may try again
                 response = _failed(name, operation, error)
@@ -68,19 +72,31 @@ def _post(spine: Spine, name: str, body_seconds: float) -> Handler:
     return post
 
 
-async def _body(request: web.Request, seconds: float) -> bytes:
+async def _body(request: web.Request, room: Room, seconds: float) -> bytes:
     """The whole body. Unreadable when it is encoded (415), too large (413) or does not come in time (408)."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Unreadable(None, "Meldingen skal sendes uten Content-Encoding.", http_status=415)
     try:
         async with asyncio.timeout(seconds):
-            return await request.read()
+            return await _octets(request, room)
     except web.HTTPRequestEntityTooLarge:
         raise Unreadable(None, "Meldingen er for stor.", http_status=413) from None
     except TimeoutError:
         raise Unreadable(None, "Meldingen kom ikke frem i tide.", http_status=408) from None
     except (web.RequestPayloadError, ConnectionError):
         raise Unreadable(None, "Meldingen kom ikke helt frem.", http_status=400) from None
+
+
+async def _octets(request: web.Request, room: Room) -> bytes:
+    """The body as it comes, so that what has no room is refused before it is here."""
+    limit = request.client_max_size
+    octets = bytearray()
+    async for part in request.content.iter_any():
+        octets += part
+        if len(octets) > limit:
+            raise web.HTTPRequestEntityTooLarge(limit, len(octets))
+        room.take(len(part))
+    return bytes(octets)
 
 
 def _answered(name: str, operation: str, answer: Answer) -> web.Response:

@@ -67,6 +67,7 @@ def environment(database_url: str, folder: Path, pki: Pki, registers: FixedRegis
         "RF_TRUST_DIR": str(pki.trust_dir),
         "RF_REGISTERS": str(register_file),
         "RF_PORT": "0",
+        "RF_LEAVE_SECONDS": "0",
         "RF_LOG_LEVEL": "debug",
     }
     return kept | settings | more

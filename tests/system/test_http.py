@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -20,6 +21,7 @@ from reseptformidler import meldinger, metrics, reasons
 from reseptformidler.app import StartError
 from reseptformidler.sandbox import messages
 from reseptformidler.sandbox.client import envelope
+from reseptformidler.sandbox.head import Hode
 from reseptformidler.sandbox.messages import Sok
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.sandbox.population import APOTEK, PERSONER
@@ -81,29 +83,86 @@ async def test_alive_and_ready(world: World) -> None:
     assert await got(world.address, "/readyz") == (200, "ok\n")
 
 
-async def test_not_ready_without_database(world: World, database_url: str, server_url: str) -> None:
-    """When the database lets nobody in, the process lives but is not ready; messages get 503; then all is well."""
+async def until_ready(world: World, status: int) -> str:
+    """What /readyz says once it has this status."""
+    async with asyncio.timeout(10):
+        while (answer := await got(world.address, "/readyz"))[0] != status:
+            await asyncio.sleep(0.05)
+    return answer[1]
+
+
+@asynccontextmanager
+async def shut(database_url: str, server_url: str) -> AsyncIterator[None]:
+    """The database lets nobody in, and throws out who is there."""
     name = urlsplit(database_url).path.strip("/")
     async with connected(server_url) as connection:
         await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        status, text = await got(world.address, "/readyz")
-        assert (status, text.split(" (")[0]) == (503, "the database does not answer")
-        assert (await got(world.address, "/livez"))[0] == 200
-        status, body, headers = await posted(world.address, UTLEVERER, download(world, str(uuid4())))
-        assert (status, headers["Retry-After"]) == (503, "5")
-        assert b"<faultcode>soapenv:Server</faultcode>" in body
+        yield
         await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-    assert await got(world.address, "/readyz") == (200, "ok\n")
-    await world.prescribed()
+
+
+async def test_not_ready_without_database(database_url: str, server_url: str, tmp_path: Path, pki: Pki) -> None:
+    """When nobody has let us in for as long as a message waits, the process lives, but is not ready."""
+    async with running(database_url, tmp_path, pki, answer_seconds=1) as world:
+        async with shut(database_url, server_url):
+            status, body, headers = await posted(world.address, UTLEVERER, download(world, str(uuid4())))
+            assert (status, headers["Retry-After"]) == (503, "5")
+            assert b"<faultcode>soapenv:Server</faultcode>" in body
+            assert await until_ready(world, 503) == "no primary among the database servers for 1 s\n"
+            assert (await got(world.address, "/livez"))[0] == 200
+        assert await until_ready(world, 200) == "ok\n"
+        await world.prescribed()
+
+
+async def test_waits_while_the_primary_is_away(database_url: str, server_url: str, tmp_path: Path, pki: Pki) -> None:
+    """A message that comes while the database is away is answered when it is back: its sender sees only latency."""
+    async with running(database_url, tmp_path, pki) as world:
+        async with shut(database_url, server_url):
+            waiting = asyncio.create_task(world.prescribed())
+            await asyncio.sleep(2)
+            assert not waiting.done()
+            assert await got(world.address, "/readyz") == (200, "ok\n")
+        await waiting
+
+
+async def test_sheds_what_has_no_room(database_url: str, server_url: str, tmp_path: Path, pki: Pki) -> None:
+    """While messages wait, others are let in only as long as there is room for them; those get 503 at once."""
+    async with running(database_url, tmp_path, pki, queue_bytes=24_000) as world:
+        async with shut(database_url, server_url):
+            waiting = [asyncio.create_task(world.prescribed()) for _ in range(2)]
+            more = envelope("Rekvirent", "M1", world.m1())
+            async with asyncio.timeout(10):
+                while (await posted(world.address, REKVIRENT, more, SOAPAction="M1"))[0] != 503:
+                    await asyncio.sleep(0.05)
+            assert not any(one.done() for one in waiting)
+        await asyncio.gather(*waiting)
+
+
+async def test_leaves_before_it_ends(database_url: str, tmp_path: Path, pki: Pki) -> None:
+    """After SIGTERM requests are still taken for a while, but /readyz says no and connections are not kept."""
+    given = environment(database_url, tmp_path, pki, FEW_REGISTERS, RF_LEAVE_SECONDS="2")
+    with serving(given, tmp_path / "log") as service:
+        service.process.terminate()
+        async with asyncio.timeout(5), aiohttp.ClientSession(service.address) as session:
+            status = 200
+            while status == 200:
+                async with session.get("/readyz") as answer:
+                    status, text = answer.status, await answer.text()
+            assert (status, text) == (503, "the process is ending\n")
+            assert answer.headers["Connection"] == "close"
+            body = envelope(
+                "Utleverer", "M9_1", messages.m91(Hode(uuid4(), datetime.now(UTC)), APOTEK[0], Sok(fnr="x"))
+            )
+            assert (await posted(service.address, UTLEVERER, body, SOAPAction="M9_1"))[0] == 200
+        assert service.process.wait(20) == 0
 
 
 async def test_not_ready_on_a_newer_schema(world: World, database_url: str) -> None:
     """A database that tolerates only newer code makes the process not ready; it goes on living."""
     async with connected(database_url) as connection:
         await connection.execute("INSERT INTO schema_version VALUES (9999, '9999_post_x', 'post', '-', now())")
-    status, text = await got(world.address, "/readyz")
-    assert status == 503
+    text = await until_ready(world, 503)
     assert "tolerates no code older than schema 9999" in text
 
 
@@ -132,13 +191,14 @@ async def test_metrics(world: World) -> None:
         "stage": {"parse", "envelope", "signature", "rules", "store"},
         "query": set(QUERIES),
         "state": {"idle", "busy"},
+        "role": set(metrics.DB_ROLES),
     }
     seen = {
         (label, value)
         for family in families.values()
         for sample in family.samples
         for label, value in sample.labels.items()
-        if label not in ("le", "version", "schema", "table", "what")
+        if label not in ("le", "version", "schema", "table", "what", "server")
     }
     assert {label for label, _ in seen} <= set(closed)
     assert [one for one in seen if one[1] not in closed[one[0]]] == []
@@ -274,7 +334,7 @@ def test_half_a_configuration(tmp_path: Path, pki: Pki) -> None:
 
 def test_no_database(tmp_path: Path, pki: Pki) -> None:
     """`serve` without its database is one line and status 1; `check` names what failed. Neither shows the password."""
-    given = environment("postgresql://u:hemmelig@127.0.0.1:1/x", tmp_path, pki, FEW_REGISTERS)
+    given = environment("postgresql://u:hemmelig@127.0.0.1:1/x", tmp_path, pki, FEW_REGISTERS, RF_ANSWER_SECONDS="1")
     done = command(["serve"], env=given)
     assert done.returncode == 1
     assert done.stderr.startswith("Cannot start: no database")

@@ -139,6 +139,7 @@ async def running(
         "trust_dir": pki.trust_dir,
         "registers": (),
         "port": 0,
+        "leave_seconds": 0,
         **settings,
     }
     started = app.service(
