@@ -127,16 +127,16 @@ async def test_waits_while_the_primary_is_away(database_url: str, server_url: st
 
 
 async def test_sheds_what_has_no_room(database_url: str, server_url: str, tmp_path: Path, pki: Pki) -> None:
-    """While messages wait, others are let in only as long as there is room for them; those get 503 at once."""
-    async with running(database_url, tmp_path, pki, queue_bytes=24_000) as world:
+    """While messages wait, others are let in only as long as there is room for them; the rest get 503 at once."""
+    async with running(database_url, tmp_path, pki, queue_bytes=40_000) as world:
+        bodies = [envelope("Rekvirent", "M1", world.m1()) for _ in range(8)]
         async with shut(database_url, server_url):
-            waiting = [asyncio.create_task(world.prescribed()) for _ in range(2)]
-            more = envelope("Rekvirent", "M1", world.m1())
-            async with asyncio.timeout(10):
-                while (await posted(world.address, REKVIRENT, more, SOAPAction="M1"))[0] != 503:
-                    await asyncio.sleep(0.05)
-            assert not any(one.done() for one in waiting)
-        await asyncio.gather(*waiting)
+            sent = [asyncio.create_task(posted(world.address, REKVIRENT, body, SOAPAction="M1")) for body in bodies]
+            shed, waiting = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+        status, _, headers = next(iter(shed)).result()
+        assert (status, headers["Retry-After"]) == (503, "5")
+        assert {answer[0] for answer in await asyncio.gather(*waiting)} <= {200, 503}
+        assert [answer[0] for answer in await asyncio.gather(*sent)].count(200) == 40_000 // len(bodies[0])
 
 
 async def test_leaves_before_it_ends(database_url: str, tmp_path: Path, pki: Pki) -> None:
