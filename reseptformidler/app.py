@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import uuid4
 
 from reseptformidler import __version__, metrics, relay
@@ -25,6 +26,7 @@ from reseptformidler.store.batch import Batcher
 from reseptformidler.store.encode import Encoder
 from reseptformidler.store.keys import FileKek, KeyProblem, Keyring, open_keyring
 from reseptformidler.store.migrate import CODE_SCHEMA_VERSION
+from reseptformidler.store.near import Near
 from reseptformidler.store.pool import Pool, open_pool
 from reseptformidler.store.queries import Connection
 from reseptformidler.store.seal import Sealer
@@ -117,7 +119,7 @@ async def service(
             sealer = Sealer(await _keyring(connection, kek, clock()))
             await refnr.issue(connection, sealer, [RefNr(number, hpr) for number, hpr in known.refnr])
         wire_format.prepare()
-        batcher = Batcher(base.pool, sealer, size=settings.batch_size, queue=settings.queue_size)
+        batcher = Batcher(base.pool, sealer, size=settings.batch_size, queue=settings.queue_size, near=base.near)
         spine = Spine(
             schemas=Schemas(),
             verifier=verifier,
@@ -149,6 +151,7 @@ class Database:
 
     servers: Servers
     pool: Pool
+    near: Near | None = None
 
 
 @asynccontextmanager
@@ -163,9 +166,31 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         pool = await open_pool(url, size=settings.pool_size, connect=servers.connect, ready=0)
         try:
             metrics.build_info.labels(__version__, str(CODE_SCHEMA_VERSION)).set(1)
-            yield Database(servers, pool)
+            async with _near(settings, servers) as near:
+                yield Database(servers, pool, near)
         finally:
             await _close(pool)
+
+
+@asynccontextmanager
+async def _near(settings: Settings, servers: Servers) -> AsyncIterator[Near | None]:
+    """The server of this datacentre, for as long as it is a standby."""
+    name, most_lag = settings.near_server, settings.near_lag_seconds
+    if name is None:
+        yield None
+        return
+    if name not in servers.urls:
+        raise StartError(f"RF_NEAR_SERVER is none of {', '.join(servers.urls)}")
+    connect = partial(servers.connect_to, name)
+    pool = await open_pool(servers.urls[name], size=settings.pool_size, connect=connect, ready=0)
+    try:
+        yield Near(
+            pool,
+            is_fresh=lambda: servers.is_standby(name) and servers.lag(name) <= most_lag,
+            seconds=settings.server_seconds,
+        )
+    finally:
+        await _close(pool)
 
 
 async def _close(pool: Pool) -> None:
@@ -268,10 +293,18 @@ async def try_registers(settings: Settings) -> str:
     return f"{len(registers.aktorer)} organisations; {len(_safety_rules(settings))} safety rules"
 
 
+async def try_receivers(settings: Settings) -> str:
+    """`check`: read the file of receivers."""
+    if settings.receivers is None:
+        return "none: what is owed is not delivered"
+    return f"{len(Receivers.load(settings.receivers).urls)} receivers"
+
+
 Trial = Callable[[Settings], Awaitable[str]]
 TRIALS: dict[str, Trial] = {
     "database and schema": try_database,
     "keys": try_keys,
     "trusted authorities": try_trust,
     "registers": try_registers,
+    "receivers": try_receivers,
 }

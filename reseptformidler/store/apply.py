@@ -10,11 +10,11 @@ from uuid import UUID
 from reseptformidler.domain.decision import Decision, Hendelse, Owed, Tilstand
 from reseptformidler.domain.resept import Resept
 from reseptformidler.store.encode import Encoder
-from reseptformidler.store.item import Item
+from reseptformidler.store.item import Item, Seen
 from reseptformidler.store.queries import Connection, commit
 
 Row = tuple[object, ...]
-WIDTHS = (10, 10, 8, 6, 4, 5, 9, 11)
+WIDTHS = (10, 10, 8, 6, 4, 5, 9, 11, 6)
 """Of the rows in each list of `Rows`."""
 
 
@@ -35,6 +35,8 @@ class Decided:
     tilstand: Tilstand
     decision: Decision
     answer: bytes
+    seen: tuple[Seen, ...] = ()
+    """What was read from a standby: it is committed only if the primary holds the same."""
 
     def __post_init__(self) -> None:
         _check(self.item, self.tilstand, self.decision)
@@ -64,6 +66,7 @@ class Rows:
     binding: list[Row] = field(default_factory=list)
     event: list[Row] = field(default_factory=list)
     owed: list[Row] = field(default_factory=list)
+    seen: list[Row] = field(default_factory=list)
 
     def arguments(self) -> list[Sequence[object]]:
         """The rows column by column, in the order of the statement's parameters."""
@@ -92,6 +95,7 @@ def rows_of(encoder: Encoder, nr: int, decided: Decided) -> Rows:
         rows.binding.append(_binding(encoder, nr, decided))
     rows.event.extend(_event(nr, item, event) for event in decision.hendelser)
     rows.owed.extend(_owed(encoder, nr, item, lopenr, owed) for lopenr, owed in enumerate(decision.owed))
+    rows.seen.extend((nr, one.pasient, one.refnr, one.nodsok, one.alle, one.versjoner) for one in decided.seen)
     return rows
 
 
@@ -183,6 +187,8 @@ def _check(item: Item, tilstand: Tilstand, decision: Decision) -> None:
         assert decision.new.las is None, "a prescription is born without a lock"
     for resept in decision.changed:
         _check_change(tilstand.resept(resept.resept_id), resept)
+    owed_of = {owed.resept_id for owed in decision.owed} - {None}
+    assert owed_of <= {r.resept_id for r in versions}, "what a prescription owes is numbered under its lock"
     if decision.utlevering is not None:
         _check_utlevering(item, tilstand, decision)
     if decision.annullert is not None:

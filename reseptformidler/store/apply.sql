@@ -40,6 +40,9 @@ WITH message AS (
         $61::text[], $62::text[], $63::bytea[]
     ) AS o (nr, opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent, ref_to_conversation,
             innhold)
+), seen AS (
+    SELECT * FROM unnest($64::int[], $65::bytea[], $66::bytea[], $67::bytea[], $68::bool[], $69::text[])
+        AS s (nr, pasient, refnr, nodsok, alle, versjoner)
 ),
 held AS (
     SELECT c.nr FROM changed c JOIN resept r ON r.resept_id = c.resept_id AND r.versjon = c.versjon - 1
@@ -54,10 +57,27 @@ taken AS (
     SELECT d.nr FROM document d
     WHERE EXISTS (SELECT FROM resept_dokument r WHERE r.resept_id = d.resept_id AND r.msg_id = d.msg_id)
 ),
+stale AS ( -- decided on a standby's state, which is not the one here
+    SELECT s.nr FROM seen s
+    WHERE s.versjoner <> (
+        SELECT coalesce(string_agg(r.resept_id || ':' || r.versjon, ',' ORDER BY r.resept_id), '')
+        FROM (
+            SELECT resept_id, versjon FROM resept WHERE pasient = s.pasient AND status = 'E'
+            UNION ALL
+            SELECT resept_id, versjon FROM resept WHERE pasient = s.pasient AND status <> 'E' AND s.alle
+            UNION ALL
+            SELECT resept_id, versjon FROM resept WHERE refnr = s.refnr
+            UNION ALL
+            SELECT resept_id, versjon FROM resept WHERE nodsok = s.nodsok
+        ) r
+    )
+),
 unheld AS (
     SELECT nr FROM (SELECT nr FROM changed EXCEPT ALL SELECT nr FROM held) c
     UNION ALL
     SELECT nr FROM (SELECT nr FROM binding EXCEPT ALL SELECT nr FROM bound) b
+    UNION ALL
+    SELECT nr FROM stale
 ),
 claimed AS (
     INSERT INTO krav (avsender, msg_id, sha256, mottatt)
@@ -104,7 +124,7 @@ write_owed AS (
     INSERT INTO utboks (opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent,
                         ref_to_conversation, neste, innhold)
     SELECT opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent, ref_to_conversation,
-           opprettet, innhold
+           least(opprettet, now()), innhold -- a process whose clock is ahead must not hold it back
     FROM owed WHERE nr = ANY (ARRAY (SELECT nr FROM done))
 ),
 write_message AS (
