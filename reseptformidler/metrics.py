@@ -90,6 +90,12 @@ db_unreplicated_commits = Counter(
     "Commits whose wait for a standby was cancelled: treated as not committed, and repeated",
     registry=REGISTRY,
 )
+db_near_reads = Counter(
+    "reseptformidler_db_near_reads",
+    "Searches read from the standby in this datacentre: confirmed by the primary, stale (then read there), or failed",
+    ("outcome",),
+    registry=REGISTRY,
+)
 messages_waiting = Gauge(
     "reseptformidler_messages_waiting",
     "Messages that wait to be committed, those being committed included",

@@ -155,6 +155,7 @@ class Spine:
             needs=Needs() if refuse or type_ is None else type_.needs(mottatt),
             decide=decide,
             render=lambda decision: self._render(judged, decision, now),
+            only_reads=not refuse and type_ is not None and type_.only_reads,
         )
 
     def _render(self, judged: Judged, decision: Decision, now: datetime) -> bytes:

@@ -188,4 +188,5 @@ M91 = MeldingType(
     rules=(*UTLEVERER, *RULES),
     needs=needs,
     decide=decide,
+    only_reads=True,
 )

@@ -92,5 +92,7 @@ class MeldingType:
     """The last argument is `now`, with time zone."""
     annen_aktor: Callable[[Any], str] = lambda _: ""
     """HER-id of another organisation that the content names and the rules ask the registers about; empty for none."""
+    only_reads: bool = False
+    """Whether it changes nothing: it may then be read from a standby."""
     screened: bool = False
     """Whether the operator's patient safety rules (7419/330) are asked about it."""

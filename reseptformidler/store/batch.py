@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from reseptformidler.store.apply import Decided, Outcome, Rows, apply, rows_of
 from reseptformidler.store.encode import Encoder
 from reseptformidler.store.item import Item, OtherBytes, Stored
 from reseptformidler.store.load import Loaded, load, load_repeats
+from reseptformidler.store.near import Near
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.queries import Connection, NotReplicated
 from reseptformidler.store.seal import Sealer
@@ -51,6 +52,8 @@ class _Waiting:
     item: Item
     answer: asyncio.Future[Stored | OtherBytes]
     keys: frozenset[Hashable] = field(init=False)
+    distrusts: bool = False
+    """What a standby had was stale: this one reads from the primary."""
     taken: bool = False
     """What it would create is another message's; decided again, it knows."""
 
@@ -70,8 +73,18 @@ class _Waiting:
 class Batcher:
     """Commits messages in batches of at most `size`, with at most `in_flight` under way and `queue` waiting."""
 
-    def __init__(self, pool: Pool, sealer: Sealer, *, size: int = 64, in_flight: int = 2, queue: int = 1000) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        sealer: Sealer,
+        *,
+        size: int = 64,
+        in_flight: int = 2,
+        queue: int = 1000,
+        near: Near | None = None,
+    ) -> None:
         self._pool = pool
+        self._near = near
         self._keys = sealer.keys
         self._encoder = Encoder(sealer)
         self._size, self._in_flight, self._limit = size, in_flight, queue
@@ -185,14 +198,19 @@ class Batcher:
 
     async def _round_on(self, connection: Connection, batch: Sequence[_Waiting]) -> None:
         await self._keys.renew(connection, max(waiting.item.received for waiting in batch))
-        loaded = await load(connection, self._encoder, self._keys, [waiting.item.needs for waiting in batch])
-        decided = self._decide(batch, loaded)
+        near = await self._load_near(batch)
+        far = [waiting.item.needs for waiting in batch if waiting not in near]
+        loaded = await load(connection, self._encoder, self._keys, far)
+        decided = self._decide(batch, loaded, near)
         if not decided:
             return
         metrics.db_batch_messages.observe(len(decided))
         outcomes = await apply(connection, [rows for _, _, rows in decided])
         repeated = []
         for (waiting, one, _), outcome in zip(decided, outcomes, strict=True):
+            if one.seen:
+                waiting.distrusts = outcome is Outcome.CONFLICT
+                metrics.db_near_reads.labels("stale" if waiting.distrusts else "confirmed").inc()
             if outcome is Outcome.APPLIED:
                 waiting.settle(Stored(one.answer, accepted=one.decision.accepted, reasons=one.reasons))
             elif outcome is Outcome.TAKEN and waiting.taken:
@@ -206,13 +224,23 @@ class Batcher:
         if repeated:
             await self._repeat(connection, repeated)
 
-    def _decide(self, batch: Sequence[_Waiting], loaded: Loaded) -> list[tuple[_Waiting, Decided, Rows]]:
+    async def _load_near(self, batch: Sequence[_Waiting]) -> dict[_Waiting, Loaded]:
+        """What a standby has, for those of a batch that it is good enough for."""
+        if self._near is None:
+            return {}
+        readers = [waiting for waiting in batch if waiting.item.only_reads and not waiting.distrusts]
+        loaded = await self._near.load(self._encoder, self._keys, [waiting.item.needs for waiting in readers])
+        return dict.fromkeys(readers, loaded) if loaded is not None else {}
+
+    def _decide(
+        self, batch: Sequence[_Waiting], loaded: Loaded, near: Mapping[_Waiting, Loaded]
+    ) -> list[tuple[_Waiting, Decided, Rows]]:
         """Those that can be applied together, with their rows. An exception is the message's own."""
         touched: set[Hashable] = set()
         decided: list[tuple[_Waiting, Decided, Rows]] = []
         for waiting in batch:
             try:
-                one = self._decide_one(waiting, loaded)
+                one = self._decide_one(waiting, near.get(waiting, loaded), from_standby=waiting in near)
                 if touched.isdisjoint(one.touches()):
                     decided.append((waiting, one, rows_of(self._encoder, len(decided), one)))
                     touched |= one.touches()
@@ -220,11 +248,12 @@ class Batcher:
                 waiting.settle(error)
         return decided
 
-    def _decide_one(self, waiting: _Waiting, loaded: Loaded) -> Decided:
+    def _decide_one(self, waiting: _Waiting, loaded: Loaded, *, from_standby: bool) -> Decided:
         item = waiting.item
         tilstand = replace(loaded.tilstand(item.needs), tatt=waiting.taken)
         decision = item.decide(tilstand)
-        return Decided(item, tilstand, decision, item.render(decision))
+        seen = loaded.seen(item.needs) if from_standby else ()
+        return Decided(item, tilstand, decision, item.render(decision), seen)
 
     async def _repeat(self, connection: Connection, repeated: Sequence[_Waiting]) -> None:
         answers = await load_repeats(connection, self._encoder, self._keys, [waiting.item for waiting in repeated])

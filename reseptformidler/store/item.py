@@ -29,6 +29,8 @@ class Item:
     needs: Needs
     decide: Callable[[Tilstand], Decision]
     render: Callable[[Decision], bytes]
+    only_reads: bool = False
+    """It changes nothing but its own claim: a standby's state may do, if the primary confirms it at the commit."""
 
     def touches(self) -> frozenset[Hashable]:
         """What no other message of the same moment may touch: its claim, the prescriptions and numbers it names."""
@@ -50,3 +52,15 @@ class Stored:
 @dataclass(frozen=True, slots=True)
 class OtherBytes:
     """Not stored: the MsgId is that of another message (7419/65)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one key of a search found on a standby; one of the three hashes is given."""
+
+    pasient: bytes | None
+    refnr: bytes | None
+    nodsok: bytes | None
+    alle: bool
+    versjoner: str
+    """ReseptId and version of each prescription, as apply.sql writes them."""

@@ -14,7 +14,7 @@ import asyncpg
 from reseptformidler.domain.decision import Needs, RefNr, Tilstand
 from reseptformidler.domain.resept import Resept, Status, Utlevering
 from reseptformidler.store.encode import Encoder
-from reseptformidler.store.item import Item, OtherBytes, Stored
+from reseptformidler.store.item import Item, OtherBytes, Seen, Stored
 from reseptformidler.store.keys import Keyring
 from reseptformidler.store.queries import Connection, commit, fetch
 from reseptformidler.store.seal import key_ids
@@ -56,6 +56,19 @@ class Loaded:
             refnr=self._open_refnr(needs),
             dokumenter={row["msg_id"]: self._open_dokument(row) for row in documents},
         )
+
+    def seen(self, needs: Needs) -> tuple[Seen, ...]:
+        """What a search found, key by key, for the primary to compare."""
+        pasienter, refnr, nodsok = self.encoder.needed_keys(needs)
+        return (
+            *(Seen(key, None, None, needs.alle, self._versions(key, needs.alle)) for key in pasienter),
+            *(Seen(None, key, None, needs.alle, self._versions(key)) for key in refnr),
+            *(Seen(None, None, key, needs.alle, self._versions(key)) for key in nodsok),
+        )
+
+    def _versions(self, key: bytes, alle: bool = True) -> str:  # noqa: FBT001, FBT002  # as in Needs
+        rows = (row for row in self._found_by.get(key, ()) if alle or row["status"] == Status.EKSPEDERBAR)
+        return ",".join(sorted(f"{row['resept_id']}:{row['versjon']}" for row in rows))
 
     def _open_resept(self, row: asyncpg.Record) -> Resept:
         return self.encoder.open_resept(row["resept_id"], row["versjon"], row["innhold"])

@@ -65,8 +65,8 @@ class Servers:
             if name is not None:
                 return await self.connect_to(name, **options)
 
-    async def connect_to(self, name: str, **options: Any) -> Connection:
-        """A connection to one server; it is ended when this is no longer what it was."""
+    async def connect_to(self, name: str, *_: object, **options: Any) -> Connection:
+        """A connection to one server; it is ended when another one becomes the primary."""
         connection: Connection = await asyncpg.connect(self.urls[name], **options | {"timeout": self._seconds})
         self._open[connection] = name
         connection.add_termination_listener(self._ended)
@@ -217,6 +217,24 @@ async def watching(url: str, *, seconds: float, patience: float) -> AsyncIterato
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # their connections close now
+
+
+class NoPrimary(Exception):
+    """No server of a database could be written to; the text says what each said."""
+
+
+@asynccontextmanager
+async def connected(url: str, *, seconds: float, patience: float) -> AsyncIterator[Connection]:
+    """One connection to the primary, for a command; NoPrimary when none is found in time."""
+    async with watching(url, seconds=seconds, patience=patience) as servers:
+        problem = await servers.found()
+        if servers.primary is None:
+            raise NoPrimary(problem)
+        connection = await servers.connect_to(servers.primary)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 def urls_of(url: str) -> Mapping[str, str]:
