@@ -2,11 +2,13 @@
 
 A migration is one SQL file, `NNNN_{pre|post}_what.sql`, numbered from 1 without gaps, never changed once applied and
 never undone. `pre` is safe while the code before it still runs; `post` may run only when that code is gone, and from
-then on the database tolerates no code older than the migration's own number. Each file is one transaction: it cannot
-hold COMMIT or CREATE INDEX CONCURRENTLY. It may wait 4 s for a lock and 5 s for a statement, unless its first lines
-say otherwise and why:
+then on the database tolerates no code older than the migration's own number. Each file is one transaction and cannot
+hold COMMIT. It may wait 4 s for a lock and 5 s for a statement, unless its first lines say otherwise and why:
 
     -- statement_timeout: 60s because every row of resept is rewritten
+
+One statement is run outside a transaction, where it is the only one of its file, since it must be: an index of a big
+table, made or dropped CONCURRENTLY. It may be repeated: what a broken attempt left behind is dropped first.
 
 The connection must reach PostgreSQL directly, not through a pooler in transaction mode: the lock against a second
 migration belongs to the session.
@@ -14,6 +16,7 @@ migration belongs to the session.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -31,11 +34,16 @@ Kind = Literal["pre", "post"]
 
 FOLDER = Path(__file__).parent / "migrations"
 TIMEOUTS = {"lock_timeout": "4s", "statement_timeout": "5s"}
+SECONDS_BETWEEN_TRIES = 0.2
 LOCK = 0x52_46_4D_49_47  # "RFMIG": one number for every reseptformidler that migrates the same database
 
 _FILE_NAME = re.compile(r"(?P<number>\d{4})_(?P<kind>pre|post)_(?P<what>[a-z0-9_]+)\.sql")
 _TIMEOUT = re.compile(r"-- *(?P<name>lock_timeout|statement_timeout):(?P<rest>.*)")
 _TIMEOUT_VALUE = re.compile(r" *(?P<value>\d+(ms|s|min)) because \S.*")
+_INDEX_ALONE = re.compile(
+    r"(CREATE (UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS|DROP INDEX CONCURRENTLY IF EXISTS) (?P<name>\w+)\b[^;]*;"
+)
+_CONCURRENTLY = re.compile(r"\bINDEX\s+CONCURRENTLY\b", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(r"^\s*(commit|rollback)\b", re.IGNORECASE | re.MULTILINE)
 
 _CREATE_LEDGER = """
@@ -48,6 +56,7 @@ CREATE TABLE IF NOT EXISTS schema_version (
 )
 """
 _READ_LEDGER = "SELECT number, name, kind, sha256 FROM schema_version ORDER BY number"
+_BROKEN_INDEX = "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass($1) AND NOT indisvalid"
 _WRITE_LEDGER = "INSERT INTO schema_version (number, name, kind, sha256) VALUES ($1, $2, $3, $4)"
 
 
@@ -68,6 +77,17 @@ class Migration:
     def sha256(self) -> str:
         """Of the file's text, in hex."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def statements(self) -> str:
+        """Without the lines that are comments."""
+        return "\n".join(line for line in self.sql.splitlines() if not line.startswith("--")).strip()
+
+    @property
+    def index(self) -> str:
+        """The index that it makes or drops CONCURRENTLY, outside a transaction; empty for every other migration."""
+        match = _INDEX_ALONE.fullmatch(self.statements)
+        return match["name"] if match else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,11 @@ def _read(path: Path) -> Migration:
     migration = Migration(int(match["number"]), cast("Kind", match["kind"]), path.stem, path.read_text("utf-8"))
     if _ENDS_TRANSACTION.search(migration.sql):
         raise MigrationRefused(f"{path.stem}: a migration is one transaction and must not end it")
+    if _CONCURRENTLY.search(migration.statements) and not migration.index:
+        raise MigrationRefused(
+            f"{path.stem}: write CREATE INDEX CONCURRENTLY IF NOT EXISTS or DROP INDEX CONCURRENTLY IF EXISTS,"
+            " in capitals, as the only statement of a file"
+        )
     _timeouts(migration)
     return migration
 
@@ -164,7 +189,9 @@ async def schema_fits(connection: Connection, *, shipped: Sequence[Migration] = 
 
 @asynccontextmanager
 async def _alone(connection: Connection) -> AsyncIterator[None]:
-    await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+    # Asked for again and again: waiting inside the statement would hold a snapshot, and CONCURRENTLY waits for those.
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):  # noqa: ASYNC110  # in another process
+        await asyncio.sleep(SECONDS_BETWEEN_TRIES)
     try:
         yield
     finally:
@@ -199,8 +226,31 @@ def _todo(missing: Sequence[Migration], *, include_post: bool) -> list[Migration
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    if migration.index:
+        await _apply_index(connection, migration)
+        return
     async with connection.transaction():
-        for name, value in _timeouts(migration).items():
-            await connection.execute("SELECT set_config($1, $2, true)", name, value)
+        await _limit(connection, migration, in_transaction=True)
         await connection.execute(migration.sql)
-        await connection.execute(_WRITE_LEDGER, migration.number, migration.name, migration.kind, migration.sha256)
+        await _record(connection, migration)
+
+
+async def _apply_index(connection: Connection, migration: Migration) -> None:
+    """Outside a transaction. A broken attempt leaves an index that is not used, but written and never made whole."""
+    await _limit(connection, migration, in_transaction=False)
+    try:
+        if await connection.fetchval(_BROKEN_INDEX, migration.index):
+            await connection.execute(f"DROP INDEX CONCURRENTLY {migration.index}")
+        await connection.execute(migration.sql)
+        await _record(connection, migration)
+    finally:
+        await connection.execute("RESET lock_timeout; RESET statement_timeout")
+
+
+async def _limit(connection: Connection, migration: Migration, *, in_transaction: bool) -> None:
+    for name, value in _timeouts(migration).items():
+        await connection.execute("SELECT set_config($1, $2, $3)", name, value, in_transaction)
+
+
+async def _record(connection: Connection, migration: Migration) -> None:
+    await connection.execute(_WRITE_LEDGER, migration.number, migration.name, migration.kind, migration.sha256)

@@ -24,6 +24,9 @@ from reseptformidler.store.migrate import (
 ONE = {"0001_pre_table.sql": "CREATE TABLE one (a integer);"}
 TWO = ONE | {"0002_pre_column.sql": "ALTER TABLE one ADD COLUMN b integer;"}
 THREE = TWO | {"0003_post_column.sql": "ALTER TABLE one DROP COLUMN a;"}
+INDEX = ONE | {
+    "0002_pre_index.sql": "-- For nothing.\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_a ON one (a);"
+}
 FOUR = THREE | {"0004_pre_table.sql": "CREATE TABLE four (a integer);"}
 
 
@@ -161,9 +164,61 @@ async def test_a_lock_is_not_waited_for_long(empty: Connection, empty_database_u
     assert await migrate(empty, include_post=True, shipped=read_migrations(tmp_path)) == ["0002_pre_b"]
 
 
-async def test_two_at_once_apply_each_file_once(empty_database_url: str, tmp_path: Path) -> None:
-    """A second migration waits for the first and then finds nothing to do."""
-    shipped = written(tmp_path, FOUR)
+async def test_an_index_is_made_beside_the_traffic(empty: Connection, empty_database_url: str, tmp_path: Path) -> None:
+    """Outside a transaction: who writes meanwhile does not wait, and afterwards the limits are as before."""
+    await migrate(empty, include_post=True, shipped=written(tmp_path, ONE))
+    writer = await asyncpg.connect(empty_database_url)
+    try:
+        writing = writer.transaction()
+        await writing.start()
+        await writer.execute("INSERT INTO one VALUES (1)")
+        migrating = asyncio.create_task(migrate(empty, include_post=False, shipped=written(tmp_path, INDEX)))
+        await until(writer, "SELECT count(*) FROM pg_class WHERE relname = 'one_a'")
+        await writer.execute("INSERT INTO one VALUES (2)")
+        await writing.commit()
+        assert await migrating == ["0002_pre_index"]
+    finally:
+        await writer.close()
+    assert await empty.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_a'::regclass")
+    assert await empty.fetchval("SHOW statement_timeout") == "0"
+
+
+async def until(connection: Connection, count: str) -> None:
+    """Wait until there is one; the test's own limit ends a wait in vain."""
+    while not await connection.fetchval(count):
+        await asyncio.sleep(0.01)
+
+
+async def test_a_broken_index_is_made_anew(empty: Connection, tmp_path: Path) -> None:
+    """An attempt that failed leaves an index that guards nothing: the next one drops it and makes it whole."""
+    await migrate(empty, include_post=True, shipped=written(tmp_path, ONE))
+    await empty.execute("INSERT INTO one VALUES (1), (1)")
+    shipped = written(tmp_path, INDEX)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await migrate(empty, include_post=True, shipped=shipped)
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'one_a'::regclass"
+    assert await empty.fetchval(valid) is False
+    await empty.execute("DELETE FROM one")
+    assert await migrate(empty, include_post=True, shipped=shipped) == ["0002_pre_index"]
+    assert await empty.fetchval(valid) is True
+
+
+async def test_an_index_that_is_there_is_kept(empty: Connection, tmp_path: Path) -> None:
+    """Killed between the index and its row in the ledger: the next attempt only writes the row. It is dropped alike."""
+    await migrate(empty, include_post=True, shipped=written(tmp_path, ONE))
+    await empty.execute(INDEX["0002_pre_index.sql"])
+    number = await empty.fetchval("SELECT 'one_a'::regclass::oid")
+    assert await migrate(empty, include_post=True, shipped=written(tmp_path, INDEX)) == ["0002_pre_index"]
+    assert await empty.fetchval("SELECT 'one_a'::regclass::oid") == number
+    gone = written(tmp_path, {"0003_post_index.sql": "DROP INDEX CONCURRENTLY IF EXISTS one_a;"})
+    assert await migrate(empty, include_post=True, shipped=gone) == ["0003_post_index"]
+    assert await empty.fetchval("SELECT to_regclass('one_a')") is None
+
+
+@pytest.mark.parametrize("files", [FOUR, INDEX], ids=["tables", "an index"])
+async def test_two_at_once_apply_each_file_once(empty_database_url: str, tmp_path: Path, files: dict[str, str]) -> None:
+    """A second migration waits for the first and then finds nothing to do. An index does not wait for the second."""
+    shipped = written(tmp_path, files)
     connections = [await asyncpg.connect(empty_database_url) for _ in range(3)]
     try:
         results = await asyncio.gather(*(migrate(c, include_post=True, shipped=shipped) for c in connections))
@@ -181,6 +236,8 @@ async def test_two_at_once_apply_each_file_once(empty_database_url: str, tmp_pat
         ("0001_pre_b.sql", "-- statement_timeout: 60s\nSELECT 1;", "with the reason"),
         ("0001_pre_b.sql", "-- lock_timeout: long because I say so\nSELECT 1;", "with the reason"),
         ("0001_pre_b.sql", "SELECT 1;\nCOMMIT;", "must not end it"),
+        ("0001_pre_b.sql", f"SELECT 1; {INDEX['0002_pre_index.sql']}", "as the only statement"),
+        ("0001_pre_b.sql", "CREATE INDEX CONCURRENTLY one_a ON one (a);", "IF NOT EXISTS"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, name: str, sql: str, complaint: str) -> None:
