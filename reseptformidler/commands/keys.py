@@ -34,20 +34,19 @@ def _rotate() -> int:
     import asyncpg
 
     from reseptformidler.commands.environment import settings_or_exit
+    from reseptformidler.commands.primary import connection_to_primary
     from reseptformidler.store.keys import FileKek, KeyProblem, rotate_kek
+    from reseptformidler.store.servers import NoPrimary
 
     settings = settings_or_exit()
 
     async def work() -> int:
-        connection = await asyncpg.connect(settings.database_url.get_secret_value())
-        try:
+        async with connection_to_primary(settings) as connection:
             return await rotate_kek(connection, FileKek(settings.kek_file))
-        finally:
-            await connection.close()
 
     try:
         print(f"{asyncio.run(work())} data keys wrapped with the newest key")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KeyProblem) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NoPrimary, KeyProblem) as error:
         print(f"Cannot rotate: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -23,20 +23,19 @@ def run(given: argparse.Namespace) -> int:
     import asyncpg
 
     from reseptformidler.commands.environment import settings_or_exit
+    from reseptformidler.commands.primary import connection_to_primary
     from reseptformidler.store.migrate import MigrationRefused, migrate
+    from reseptformidler.store.servers import NoPrimary
 
     settings = settings_or_exit()
 
     async def work() -> list[str]:
-        connection = await asyncpg.connect(settings.database_url.get_secret_value())
-        try:
+        async with connection_to_primary(settings) as connection:
             return await migrate(connection, include_post=given.post)
-        finally:
-            await connection.close()
 
     try:
         done = asyncio.run(work())
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, MigrationRefused) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, NoPrimary, MigrationRefused) as error:
         print(f"Cannot migrate: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     print("\n".join(f"applied {name}" for name in done) or "nothing to do")
