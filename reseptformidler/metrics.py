@@ -15,6 +15,8 @@ messages = Counter(
     ("melding", "outcome"),
     registry=REGISTRY,
 )
+for _outcome in ("unreadable", "failed", "shed"):  # shown from the start: a rate needs the figure before the first one
+    messages.labels("ukjent", _outcome)
 refusals = Counter(
     "reseptformidler_refusals",
     "Reasons given in refusals, by code of list 7419 or 8221",

@@ -180,8 +180,9 @@ class Servers:
             self._marks.append((sight.asked, sight.lsn))
             self._fresh[name] = sight.asked
         elif sight.role is Role.STANDBY:
-            had = (asked for asked, lsn in reversed(self._marks) if lsn <= sight.lsn)
-            self._fresh[name] = max(self._fresh.get(name, 0.0), next(had, 0.0))
+            had = next((asked for asked, lsn in reversed(self._marks) if lsn <= sight.lsn), None)
+            if had is not None:
+                self._fresh[name] = max(self._fresh.get(name, had), had)
 
     def _tell(self, name: str, sight: Sight) -> None:
         for role in metrics.DB_ROLES:
