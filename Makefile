@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 # Of pip's many lines, the names of the packages: a first run shows that it is alive.
 PROGRESS := awk '/^Collecting/ { sub(/[^A-Za-z0-9_.-].*/, "", $$2); printf " %s", $$2; fflush() } /^ERROR/ { print; fflush() } END { print "" }'
 
-.PHONY: help run test lint format load crash wheel clean
+.PHONY: help run test infra lint format load crash lab drill restore wheel clean
 
 help: ## what you can ask for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,6 +22,9 @@ run: .venv/.ok ## start everything on this machine and open http://127.0.0.1:808
 
 test: .venv/.ok ## all tests, against a PostgreSQL of their own (ARGS="-k ekspedering -x")
 	@$(BIN)/python -m pytest $(ARGS)
+
+infra: .venv/.infra ## tests of manifests, image, alerts, network and backups (needs Debian's packages: docs/datacentres.md; root)
+	@$(BIN)/python -m pytest tests/k8s tests/lab tests/monitoring tests/restore $(ARGS)
 
 lint: .venv/.lint ## style, types, imports, stale documents, tidiness
 	@$(BIN)/ruff check .
@@ -37,6 +40,15 @@ format: .venv/.lint ## let ruff put the code in order
 
 crash: .venv/.ok ## kill -9 under load, 50 rounds, and the checker's verdict (ARGS="--rounds 10 --seed 1")
 	@$(BIN)/python -m loadtest.crash $(ARGS)
+
+lab: .venv/.lab ## three datacentres on this machine, until Ctrl-C (root)
+	@$(BIN)/python -m loadtest.lab $(ARGS)
+
+drill: .venv/.lab ## faults in the lab, and the checker's verdict (ROUNDS=25 SEED=1; root)
+	@$(BIN)/python -m loadtest.drill $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+restore: .venv/.infra ## a backup under load, a disaster, a restore compared row by row
+	@$(BIN)/python -m loadtest.restore $(ARGS)
 
 load: .venv/.load ## an open-loop load test of this machine (ARGS=…)
 	@$(BIN)/python -m loadtest $(ARGS)
@@ -66,6 +78,16 @@ clean: ## remove what make made
 .venv/.load: .venv/.ok
 	@printf 'Installing what the load test needs:'
 	@$(PIP) install --editable '.[test,load]' | $(PROGRESS)
+	@touch $@
+
+.venv/.lab: .venv/.ok
+	@printf 'Installing what the lab needs:'
+	@$(PIP) install --editable '.[test,lab]' | $(PROGRESS)
+	@touch $@
+
+.venv/.infra: .venv/.lab
+	@printf 'Installing what checks the infrastructure:'
+	@$(PIP) install --editable '.[test,lab,infra]' | $(PROGRESS)
 	@touch $@
 
 .PHONY: python3-venv
