@@ -47,7 +47,7 @@ lab: .venv/.lab ## three datacentres on this machine, until Ctrl-C (root)
 drill: .venv/.lab ## faults in the lab, and the checker's verdict (ROUNDS=25 SEED=1; root)
 	@$(BIN)/python -m loadtest.drill $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-restore: .venv/.infra ## a backup under load, a disaster, a restore compared row by row
+restore: .venv/.ok .venv/.barman ## a backup under load, a disaster, every row compared (ARGS="--seconds 60 --prescriptions 100000")
 	@$(BIN)/python -m loadtest.restore $(ARGS)
 
 load: .venv/.load ## an open-loop load test of this machine (ARGS=…)
@@ -88,6 +88,14 @@ clean: ## remove what make made
 .venv/.infra: .venv/.lab
 	@printf 'Installing what checks the infrastructure:'
 	@$(PIP) install --editable '.[test,lab,infra]' | $(PROGRESS)
+	@touch $@
+
+# Barman is a program beside us, with an environment of its own.
+.venv/.barman: loadtest/restore/requirements.txt .venv/.ok
+	@command -v rsync >/dev/null || { echo 'Barman restores with rsync: sudo apt-get install rsync'; exit 1; }
+	@[ -x .venv/barman/bin/python ] || $(PYTHON) -m venv .venv/barman
+	@printf 'Installing Barman:'
+	@.venv/barman/bin/python -m pip --disable-pip-version-check --require-virtualenv install --no-deps -r $< | $(PROGRESS)
 	@touch $@
 
 .PHONY: python3-venv

@@ -239,7 +239,10 @@ def test_migrate(empty_database_url: str, tmp_path: Path, pki: Pki) -> None:
 
 def test_migrate_without_database(tmp_path: Path, pki: Pki) -> None:
     """A database that is not there, or that is no database, is one line and a status, no trace."""
-    done = command(["migrate"], env=environment("postgresql://u:p@127.0.0.1:1/x", tmp_path, pki, FEW_REGISTERS))
+    done = command(
+        ["migrate"],
+        env=environment("postgresql://u:p@127.0.0.1:1/x", tmp_path, pki, FEW_REGISTERS, RF_ANSWER_SECONDS="1"),
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 
