@@ -7,11 +7,14 @@ is taken at once: it can only get in the way later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from loadtest.crash.history import Asked
-from loadtest.crash.model import Result, State, answer
+from loadtest.crash.model import Owed, Result, State, answer, owed
+
+Fit = Callable[[frozenset[Owed], frozenset[Owed]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,15 @@ class Operation:
     """When the first answer came; infinite without one."""
     result: Result | None
     """None: it never got an answer."""
+    arrived: frozenset[Owed] | None = None
+    """What arrived of what it owes others. None: nobody looked."""
+    follows: frozenset[str] = frozenset()
+    """MsgIds of those that took effect before it, as a receiver saw."""
 
 
-def linearizable(operations: Sequence[Operation]) -> bool:
-    """Whether such an order exists."""
-    search = _Search(sorted(operations, key=lambda one: one.asked.at))
+def linearizable(operations: Sequence[Operation], fit: Fit = operator.eq) -> bool:
+    """Whether such an order exists. `fit` judges what arrived (first) against what was owed."""
+    search = _Search(sorted(operations, key=lambda one: one.asked.at), fit)
     todo = [(0, State())]
     seen: set[tuple[int, State]] = set()
     while todo:
@@ -44,13 +51,16 @@ def linearizable(operations: Sequence[Operation]) -> bool:
 class _Search:
     """`done` is a bit mask over the operations."""
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Operation], fit: Fit) -> None:
         self._operations = operations
-        self._answered = sum(1 << n for n, one in enumerate(operations) if one.result is not None)
+        self._fit = fit
+        self._happened = sum(1 << n for n, one in enumerate(operations) if one.result is not None or one.arrived)
+        bits = {one.asked.msg_id: 1 << n for n, one in enumerate(operations)}
+        self._follows = [sum(bits[other] for other in one.follows) for one in operations]
 
     def complete(self, done: int) -> bool:
-        """Whether nothing that was answered is left."""
-        return done & self._answered == self._answered
+        """Whether nothing that must have happened is left."""
+        return done & self._happened == self._happened
 
     def absorb(self, done: int, state: State) -> tuple[int, State]:
         """Take what may come next and fits without changing anything, until there is no more of it."""
@@ -58,7 +68,7 @@ class _Search:
         while found:
             found = False
             for bit, one in self._next(done):
-                if one.result is not None and answer(state, one.asked) == (one.result, state):
+                if not one.arrived and one.result is not None and answer(state, one.asked) == (one.result, state):
                     done |= bit
                     found = True
         return done, state
@@ -67,7 +77,8 @@ class _Search:
         """Where each operation that may come next leads to."""
         for bit, one in self._next(done):
             given, after = answer(state, one.asked)
-            if given == one.result or (one.result is None and after != state):
+            possible = given == one.result or (one.result is None and after != state)
+            if possible and (one.arrived is None or self._fit(one.arrived, owed(state, one.asked, after))):
                 yield done | bit, after
 
     def _next(self, done: int) -> list[tuple[int, Operation]]:
@@ -81,5 +92,6 @@ class _Search:
                 break
             if not done >> n & 1:
                 end = min(end, one.ended)
-                found.append((1 << n, one))
+                if self._follows[n] & done == self._follows[n]:
+                    found.append((1 << n, one))
         return [(bit, one) for bit, one in found if one.asked.at <= end]

@@ -6,7 +6,7 @@ result for each request. `linear` asks whether some order of a real, concurrent 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from loadtest.crash.answers import Answer, Listed
@@ -15,6 +15,8 @@ from loadtest.crash.history import Asked
 Result = tuple[object, ...]
 OK: Result = ("accepted",)
 ABSENT: Result = ("list", None)
+BEYOND: Result = ("beyond its right",)
+"""No answer is like it: nobody may have reported such a dispensing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,12 @@ class State:
     holder: str = ""
     recalled: bool = False
     """Recalled, or to be recalled when the holder lets go."""
+    recaller: tuple[str, str] = ("", "")
+    """Who recalled (HER-id), and with which message."""
+    prescriber: str = ""
+    """HER-id."""
+    right: int = 0
+    """How many dispensings it allows; 0: nobody counts."""
     m1: str = ""
     """SHA-256."""
     dispensed: frozenset[Dispensing] = frozenset()
@@ -43,6 +51,19 @@ class State:
     def shown(self) -> str:
         """The status as the service shows it."""
         return "U" if self.holder else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A message that a change owes somebody."""
+
+    type: str
+    receiver: str
+    """HER-id; empty where the type alone says who gets it."""
+    parent: str
+    """MsgId that it refers to."""
+    told: str = ""
+    """Of an M5.2 its Status (1 recalled, 2 waits); of a report, that it annuls."""
 
 
 Step = tuple[Result, State]
@@ -67,9 +88,37 @@ def result(asked: Asked, answer: Answer) -> Result:
     return (answer.kind, *answer.codes)
 
 
+def owed(before: State, asked: Asked, after: State) -> frozenset[Owed]:
+    """What a request that took a prescription from one state to another owes others (rules M1r to M8r, T2 to T4).
+
+    A dispensing and its annulment: M6 to the prescriber, M8 and M8.1. A recall: M5.2 at once, and another one when one
+    that has waited takes effect; M7 to another prescriber when it does. Nobody in these histories prescribes in his own
+    name, reserves against the M8 or is the fastlege of his patient.
+    """
+    if before == after:
+        return frozenset()
+    return frozenset((*_reports(asked, after), *_recalls(before, asked, after)))
+
+
+def _reports(asked: Asked, after: State) -> Iterator[Owed]:
+    if asked.verb in ("dispense", "finish", "annul"):
+        told = "annuls" if asked.verb == "annul" else ""
+        for type_, receiver in (("M6", after.prescriber), ("M8", ""), ("M8.1", "")):
+            yield Owed(type_, receiver, asked.msg_id, told)
+
+
+def _recalls(before: State, asked: Asked, after: State) -> Iterator[Owed]:
+    her, msg_id = after.recaller
+    effective = after.status == "T" != before.status
+    if effective or asked.verb == "recall":
+        yield Owed("M5.2", her, msg_id, "1" if effective else "2")
+    if effective and her != after.prescriber:
+        yield Owed("M7", after.prescriber, msg_id)
+
+
 def _prescribe(state: State, asked: Asked) -> Step:
     assert not state.status, "a prescription has one M1"
-    return OK, State("E", m1=asked.sha256)
+    return OK, State("E", m1=asked.sha256, prescriber=asked.her, right=asked.right)
 
 
 def _list(state: State, _: Asked) -> Step:
@@ -97,7 +146,8 @@ def _download(state: State, asked: Asked) -> Step:
 def _reported(state: State, asked: Asked, *, closes: bool | None) -> Step:
     """An M10: dispensed, finished (`closes`) or cancelled (None). Only the holder may, and lets go with it.
 
-    357 speaks of dispensings only; a cancel of nothing is refused with 41.
+    357 speaks of dispensings only; a cancel of nothing is refused with 41. The rules leave it to the pharmacies to
+    count the dispensings (D6, U6): where all senders do, none goes beyond what the prescription allows.
     """
     if not state.status:
         return refused(1), state
@@ -105,6 +155,8 @@ def _reported(state: State, asked: Asked, *, closes: bool | None) -> Step:
         return refused(69 if state.holder else 41 if closes is None else 357), state
     status = "R" if closes else "T" if state.recalled else "E"
     dispensed = state.dispensed
+    if closes is not None and len(dispensed) == state.right > 0:
+        return BEYOND, state
     if closes is not None:
         dispensed |= {Dispensing(asked.msg_id, asked.who, asked.sha256, closes)}
     return OK, replace(state, status=status, holder="", dispensed=dispensed)
@@ -134,13 +186,14 @@ def _annul(state: State, asked: Asked) -> Step:
     return OK, replace(state, status=status, dispensed=state.dispensed - {own[0]})
 
 
-def _recall(state: State, _: Asked) -> Step:
+def _recall(state: State, asked: Asked) -> Step:
     """T2: a recall waits for the holder, once."""
     if state.status != "E" or state.recalled:
         return refused(12 if not state.status else 15 if state.status == "R" else 16), state
+    recalled = replace(state, recalled=True, recaller=(asked.her, asked.msg_id))
     if state.holder:
-        return ("accepted", "13"), replace(state, recalled=True)
-    return OK, replace(state, status="T", recalled=True)
+        return ("accepted", "13"), recalled
+    return OK, replace(recalled, status="T")
 
 
 _VERBS: dict[str, Callable[[State, Asked], Step]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
@@ -28,6 +28,8 @@ HOT = 12
 """So many of the newest prescriptions are what everybody is after."""
 PRESCRIPTIONS_EACH = 6
 """Of one patient: a list stays short."""
+RIGHT = 4
+"""Dispensings that each prescription allows."""
 KEPT_LETTERS = 25
 """Of each sender, to be repeated at any later time."""
 
@@ -39,6 +41,8 @@ class Scene:
     post: Post
     pki: Pki
     seed: int
+    faint: float = 0.05
+    """How probably a sender gives up after a failure, and never knows."""
     prescribed: dict[str, int] = field(default_factory=dict)
     """Every prescription that was ever asked for, with the number of its patient."""
     hot: deque[str] = field(default_factory=lambda: deque(maxlen=HOT))
@@ -51,9 +55,10 @@ class Scene:
 class Sender:
     """One system that sends one message after the other, and now and then repeats an old one."""
 
-    def __init__(self, scene: Scene, name: str) -> None:
+    def __init__(self, scene: Scene, name: str, her: str) -> None:
         self.scene = scene
         self.name = name
+        self.her = her
         self.random = Random(f"{scene.seed} {name}")
         self.kept: list[Letter] = []
         self._sent = 0
@@ -74,8 +79,8 @@ class Sender:
 
     async def ask(self, call: tuple[str, str], asked: Asked, octets: bytes) -> Answer | None:
         """Send a new message."""
-        sent = letter(asked, call, octets)
-        answer = await self.scene.post.send(sent, self.random, faint=0.05, hasty=0.03)
+        sent = letter(replace(asked, her=self.her), call, octets)
+        answer = await self.scene.post.send(sent, self.random, faint=self.scene.faint, hasty=0.03)
         if answer is not None:
             self._keep(sent)
         return answer
@@ -108,30 +113,32 @@ class Doctor(Sender):
     """Prescribes, recalls its own and others' prescriptions."""
 
     def __init__(self, scene: Scene, lege: Lege) -> None:
-        super().__init__(scene, lege.kontor.navn)
+        super().__init__(scene, lege.kontor.navn, lege.kontor.her)
         self._lege = lege
         self._card = scene.pki.card(lege, datetime.now(UTC))
 
     async def errand(self) -> None:
         """Mostly a new prescription."""
-        await self.choose((80, self._consult), (12, self._recall), (8, self.repeat))
+        await self.choose((80, self.consult), (12, self.recall), (8, self.repeat))
 
     async def prescribe(self) -> None:
         """M1."""
         hode, patient = self.hode(), self.scene.new_patient()
         resept = str(hode.msg_id)
         self.scene.prescribed[resept] = patient
-        octets = messages.m1(hode, self._lege, person(patient), Resept(TABLETT, reiterasjon=3))
-        asked = Asked(self.name, "prescribe", resept, resept, patient)
+        octets = messages.m1(hode, self._lege, person(patient), Resept(TABLETT, reiterasjon=RIGHT - 1))
+        asked = Asked(self.name, "prescribe", resept, resept, patient, right=RIGHT)
         answer = await self.ask(("Rekvirent", "M1"), asked, sign(octets, self._card))
         if answer is not None:
             self.scene.hot.append(resept)
 
-    async def _consult(self) -> None:
+    async def consult(self) -> None:
+        """A prescription, and some time with the patient."""
         await self.prescribe()
         await asyncio.sleep(self.random.uniform(0, 0.3))
 
-    async def _recall(self) -> None:
+    async def recall(self) -> None:
+        """M5: its own prescription, or another doctor's."""
         if not self.scene.hot:
             return
         hode, resept = self.hode(), self.random.choice(self.scene.hot)
@@ -145,9 +152,13 @@ class Pharmacy(Sender):
     """Lists, downloads, dispenses, cancels, annuls; sometimes reports what it never downloaded."""
 
     def __init__(self, scene: Scene, aktor: Aktor) -> None:
-        super().__init__(scene, aktor.navn)
+        super().__init__(scene, aktor.navn, aktor.her)
         self._aktor = aktor
         self._dispensed: deque[tuple[str, str]] = deque(maxlen=10)
+        self._at_counter: set[str] = set()
+        """One customer at a time with each prescription."""
+        self._wanted: set[str] = set()
+        """Every prescription it ever tried to download."""
 
     async def errand(self) -> None:
         """Mostly what a customer at the counter leads to."""
@@ -155,7 +166,7 @@ class Pharmacy(Sender):
             await asyncio.sleep(0.05)
             return
         await self.choose(
-            (50, self._serve), (25, self._grab), (8, self._annul), (5, self._report_unasked), (12, self.repeat)
+            (50, self.serve), (25, self.grab), (8, self.annul), (5, self.report_unasked), (12, self.repeat)
         )
 
     async def list_(self, patient: int, *, everything: bool) -> Answer | None:
@@ -168,35 +179,60 @@ class Pharmacy(Sender):
     async def download(self, resept: str) -> Answer | None:
         """M9.3."""
         hode = self.hode(follows=True)
+        self._wanted.add(resept)
         asked = Asked(self.name, "download", str(hode.msg_id), resept)
         return await self.ask(("Utleverer", "M9_3"), asked, messages.m93(hode, self._aktor, resept))
 
-    async def _serve(self) -> None:
+    async def serve(self) -> None:
+        """What stands free in a patient's list is dispensed."""
         patient = self.scene.prescribed[self.random.choice(self.scene.hot)]
         found = await self.list_(patient, everything=self.random.random() < 0.3)
         free = [resept for resept, one in found.listed if one.status == "E"] if found else []
         if free:
             await self._dispense(self.random.choice(free))
 
-    async def _grab(self) -> None:
+    async def grab(self) -> None:
+        """Whatever others are after is dispensed, if it can be had."""
         await self._dispense(self.random.choice(self.scene.hot))
 
+    async def annul(self) -> None:
+        """Some dispensing of its own; it may be annulled already."""
+        if self._dispensed:
+            resept, msg_id = self.random.choice(self._dispensed)
+            await self._m10("annul", Rapport(resept, TABLETT, annullerer=msg_id))
+
+    async def report_unasked(self) -> None:
+        """What it does not hold: never tried to have."""
+        others = [resept for resept in self.scene.hot if resept not in self._wanted]
+        if others:
+            await self._report(self.random.choice(others), 0)
+
     async def _dispense(self, resept: str) -> None:
+        if resept not in self._at_counter:
+            self._at_counter.add(resept)
+            try:
+                await self._with_a_customer(resept)
+            finally:
+                self._at_counter.discard(resept)
+
+    async def _with_a_customer(self, resept: str) -> None:
         got = await self.download(resept)
         if got is None or got.kind != "given":
             return
         if self.random.random() < 0.1:
-            await self.download(resept)
+            got = await self.download(resept) or got
         if self.random.random() < 0.03:
             return  # forgotten under the counter: it stays locked
         await asyncio.sleep(self.random.uniform(0, 0.1))
-        await self._report(resept)
+        await self._report(resept, len(got.documents) - 1)
 
-    async def _report_unasked(self) -> None:
-        await self._report(self.random.choice(self.scene.hot))
-
-    async def _report(self, resept: str) -> None:
+    async def _report(self, resept: str, dispensed: int) -> None:
+        """The last dispensing that the prescription allows finishes it; there is none after that."""
         verb = self.random.choices(("dispense", "finish", "cancel"), (60, 15, 25))[0]
+        if dispensed >= RIGHT:
+            verb = "cancel"
+        elif dispensed == RIGHT - 1 and verb == "dispense":
+            verb = "finish"
         if verb == "cancel":
             rapport = Rapport(resept, kansellering="1")
         else:
@@ -204,12 +240,6 @@ class Pharmacy(Sender):
         msg_id, answer = await self._m10(verb, rapport)
         if verb != "cancel" and answer is not None and answer.kind == "accepted":
             self._dispensed.append((resept, msg_id))
-
-    async def _annul(self) -> None:
-        """Some dispensing of its own; it may be annulled already."""
-        if self._dispensed:
-            resept, msg_id = self.random.choice(self._dispensed)
-            await self._m10("annul", Rapport(resept, TABLETT, annullerer=msg_id))
 
     async def _m10(self, verb: str, rapport: Rapport) -> tuple[str, Answer | None]:
         hode = self.hode(follows=True)

@@ -28,6 +28,7 @@ PARAMETERS: Mapping[str, Any] = {
     "hot_standby_feedback": "on",
     "tcp_user_timeout": 5000,
     "wal_receiver_timeout": "5s",
+    "wal_retrieve_retry_interval": "200ms",  # 5 s otherwise until they follow a new primary
     "wal_sender_timeout": "5s",
     "dynamic_shared_memory_type": "mmap",  # on its own disk: a killed server leaves nothing elsewhere
     "timezone": "UTC",
@@ -88,7 +89,7 @@ class Cluster:
         """What holds for the whole cluster. 20 seconds is the shortest lease that Patroni allows."""
         return {
             "ttl": 20,
-            "loop_wait": 2,
+            "loop_wait": 1,
             "retry_timeout": 3,
             "primary_start_timeout": 0,
             "maximum_lag_on_failover": 1_048_576,

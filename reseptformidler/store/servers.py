@@ -1,8 +1,8 @@
 """The servers of one database, watched: who is the primary, who is silent, how far behind a standby is.
 
-Each server is asked twice a second, on a connection of its own and with a time-out of its own: a silent one costs the
-others nothing. The pool gets its connections here; when another server becomes the primary, every connection to the one
-before is ended, so that nobody goes on waiting for it.
+Each server is asked twice a second (ten times while there is no primary), on a connection of its own and with a time-out
+of its own: a silent one costs the others nothing. The pool gets its connections here; when another server becomes the
+primary, every connection to the one before is ended, so that nobody goes on waiting for it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -34,6 +33,8 @@ from reseptformidler.store.sight import (
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_WITHOUT_PRIMARY = 0.1
+"""Between looks while there is none: everybody waits for it."""
 SECONDS_UNTIL_CUT_OFF = 2.0
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 MARKS = 120
@@ -91,7 +92,7 @@ class Servers:
     @property
     def is_clock_wrong(self) -> bool:
         """Whether a message must not be judged by the time of this machine."""
-        return is_clock_wrong(self._sights)
+        return is_clock_wrong(self._sights, _epoch())
 
     def lag(self, name: str) -> float:
         """Seconds since a moment whose commits this server is known to have; infinite where nothing is known."""
@@ -127,7 +128,7 @@ class Servers:
                 if isinstance(error, REFUSALS):
                     self._refused[name] = f"{type(error).__name__}: {error}"
                 self._saw(name, SILENT)
-                await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+                await self._pause(monotonic())
                 continue
             try:
                 await self._look_again_and_again(name, connection)
@@ -145,7 +146,12 @@ class Servers:
                 self._saw(name, SILENT)
                 return
             self._saw(name, sight)
-            await asyncio.sleep(max(0.05, begun + SECONDS_BETWEEN_LOOKS - monotonic()))
+            await self._pause(begun)
+
+    async def _pause(self, begun: float) -> None:
+        """Until the next look at a server; the last one began then."""
+        pause = SECONDS_BETWEEN_LOOKS if self.primary is not None else SECONDS_WITHOUT_PRIMARY
+        await asyncio.sleep(max(SECONDS_WITHOUT_PRIMARY / 2, begun + pause - monotonic()))
 
     def _saw(self, name: str, sight: Sight) -> None:
         self._sights[name] = sight
@@ -189,7 +195,7 @@ class Servers:
             metrics.db_server_role.labels(name, role).set(role == sight.role)
         if name in self._fresh and sight.role is Role.STANDBY:
             metrics.db_replication_lag.labels(name).set(self.lag(name))
-        metrics.clock_offset.set(clock_offset(self._sights))
+        metrics.clock_offset.set(clock_offset(self._sights, _epoch()))
         missing = 0.0 if self.primary is not None else monotonic() - self._missing_since
         metrics.db_primary_missing.set(missing)
         if name == self.primary:
@@ -198,12 +204,12 @@ class Servers:
 
 async def look(connection: Connection) -> Sight:
     """What a server says of itself now."""
-    asked, wall = monotonic(), datetime.now(UTC)
+    asked = monotonic()
     (row,) = await fetch(connection, "servers.look")
-    offset = (wall - row["clock"]).total_seconds() + (monotonic() - asked) / 2
+    epoch = row["clock"].timestamp() - (asked + monotonic()) / 2
     problem = "" if row["standby"] else (await schema_fits(connection)).problem or ""
     role = Role.STANDBY if row["standby"] else Role.PRIMARY
-    return Sight(role, row["timeline"], row["lsn"] or 0, asked, offset, row["synchronous"], problem)
+    return Sight(role, row["timeline"], row["lsn"] or 0, asked, epoch, row["synchronous"], problem)
 
 
 @asynccontextmanager
@@ -218,6 +224,10 @@ async def watching(url: str, *, seconds: float, patience: float) -> AsyncIterato
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # their connections close now
+
+
+def _epoch() -> float:
+    return time() - monotonic()
 
 
 class NoPrimary(Exception):

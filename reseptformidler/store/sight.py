@@ -30,8 +30,8 @@ class Sight:
     """Of a primary; 0 for others."""
     lsn: int = 0
     asked: float = 0.0
-    offset: float = 0.0
-    """This process's clock minus the server's, in seconds."""
+    epoch: float = 0.0
+    """The server's wall clock minus this process's monotonic one, in seconds."""
     synchronous: int = 0
     problem: str = ""
     """Why this code must not work on its schema."""
@@ -55,13 +55,16 @@ def is_cut_off(sights: Mapping[str, Sight]) -> bool:
     return len(sights) > 1 and answering * 2 <= len(sights)
 
 
-def clock_offset(sights: Mapping[str, Sight]) -> float:
-    """This process's clock against the median of the servers that answer, in seconds; 0 when none does."""
-    offsets = [sight.offset for sight in sights.values() if sight.role is not Role.SILENT]
+def clock_offset(sights: Mapping[str, Sight], epoch: float) -> float:
+    """This process's wall clock minus the median of the servers' that answer, in seconds; 0 when none does.
+
+    `epoch`: this process's wall clock minus its monotonic one. A jump shows at once, since that one does not jump.
+    """
+    offsets = [epoch - sight.epoch for sight in sights.values() if sight.role is not Role.SILENT]
     return median(offsets) if offsets else 0.0
 
 
-def is_clock_wrong(sights: Mapping[str, Sight]) -> bool:
+def is_clock_wrong(sights: Mapping[str, Sight], epoch: float) -> bool:
     """Whether most servers of several contradict this machine's clock. One server alone may itself be wrong."""
-    against = sum(s.role is not Role.SILENT and abs(s.offset) > CLOCK_LIMIT for s in sights.values())
+    against = sum(s.role is not Role.SILENT and abs(epoch - s.epoch) > CLOCK_LIMIT for s in sights.values())
     return len(sights) > 1 and against * 2 > len(sights)

@@ -9,10 +9,15 @@ from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 
-from loadtest.crash.history import Answered, Asked, Failed
+from loadtest.crash.history import Answered, Arrived, Asked, Entry, Failed, Healed, Injected, Listening
 
 RESEPT = "11111111-2222-4333-8444-555555555555"
 DOCTOR, ALTA, BODO = "Sandkasse Legekontor", "Sandkasse Apotek Alta", "Sandkasse Apotek Bodø"
+OTHER_DOCTOR = "Sandkasse Legekontor Mo"
+HER = {DOCTOR: "9900001", OTHER_DOCTOR: "9900013", ALTA: "9900101", BODO: "9900103"}
+RIGHT = 3
+"""How many dispensings the prescription allows."""
+REPORTS = ("M6", "M8", "M8.1")
 M1 = b"<M1/>"
 
 
@@ -78,10 +83,11 @@ class Forged:
         begun, ended = at if at[1] else (next(self._clock), next(self._clock) - 0.5)
         octets = M1 if verb == "prescribe" else msg_id.encode()
         no = next(self._numbers)
-        asked = Asked(who, verb, msg_id, RESEPT, 0, annuls, sha256(octets), no, begun)
+        right = RIGHT if verb == "prescribe" else 0
+        asked = Asked(who, verb, msg_id, RESEPT, 0, annuls, HER[who], right, sha256(octets), no, begun)
         self._write(replace(asked, resept="") if verb.startswith("list") else asked)
         if body is None:
-            self._write(Failed(no, "ClientOSError", ended))
+            self._write(Failed(no, "ClientOSError", at=ended))
         else:
             self._write(Answered(no, status, sha256(body.encode()), body, ended))
 
@@ -97,10 +103,30 @@ class Forged:
         """An M10 that was accepted; its bytes are its MsgId."""
         self.says(who, verb, msg_id, ok(msg_id), annuls=annuls)
 
+    def listens(self) -> None:
+        """The receivers are there."""
+        self._write(Listening(next(self._clock)))
+
+    def arrives(self, type_: str, cause: str, receiver: str = "", told: str = "", *, parent: str = "") -> None:
+        """An owed message at its receiver."""
+        content = {"Annullering": told == "annuls"} if type_ in REPORTS else {"Status": told} if told else {}
+        self._write(Arrived(type_, receiver, cause, parent or cause, RESEPT, content, next(self._clock)))
+
+    def reports_arrive(self, cause: str, told: str = "", *, but: str = "") -> None:
+        """What a dispensing or an annulment owes."""
+        for type_ in REPORTS:
+            if type_ != but:
+                self.arrives(type_, cause, HER[DOCTOR] if type_ == "M6" else "", told)
+
+    def suffers(self, what: str, at: tuple[float, float], *alerts: str) -> None:
+        """A fault, and when it was healed."""
+        self._write(Injected(what, at[0]))
+        self._write(Healed(what, "oslo", alerts, at[1]))
+
     def written(self) -> Path:
         """The file."""
         self.path.write_text("".join(line for _, line in sorted(self._lines, key=lambda one: one[0])))
         return self.path
 
-    def _write(self, entry: Asked | Answered | Failed) -> None:
+    def _write(self, entry: Entry) -> None:
         self._lines.append((entry.at, json.dumps({"kind": type(entry).__name__, **asdict(entry)}) + "\n"))

@@ -18,8 +18,8 @@ def primary(timeline: int) -> Sight:
 
 
 def clocks(*offsets: float | None) -> Mapping[str, Sight]:
-    """Servers whose clocks differ from ours by so much; None is silent."""
-    sights = (SILENT if one is None else Sight(Role.STANDBY, offset=one) for one in offsets)
+    """Servers that our clock, whose epoch is 0, is ahead of by so much; None is silent."""
+    sights = (SILENT if one is None else Sight(Role.STANDBY, epoch=-one) for one in offsets)
     return {str(number): sight for number, sight in enumerate(sights)}
 
 
@@ -73,8 +73,8 @@ def test_cut_off(offsets: tuple[float | None, ...], *, cut_off: bool) -> None:
 )
 def test_clock(offsets: tuple[float | None, ...], offset: float, *, wrong: bool) -> None:
     """Most of several servers must contradict this machine's clock."""
-    assert clock_offset(clocks(*offsets)) == pytest.approx(offset)
-    assert is_clock_wrong(clocks(*offsets)) is wrong
+    assert clock_offset(clocks(*offsets), 0.0) == pytest.approx(offset)
+    assert is_clock_wrong(clocks(*offsets), 0.0) is wrong
 
 
 @pytest.mark.parametrize(
