@@ -241,7 +241,7 @@ class Lab:
     def switchover(self) -> None:
         """Make another server the primary, as planned.
 
-        No candidate is named: Patroni lets the others sleep for two seconds then, and the new primary needs one of them.
+        No candidate is named: with one, Patroni lets the others sleep two seconds, and the new primary needs them.
         """
         now = self.primary()
         if now is None:

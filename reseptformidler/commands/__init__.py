@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from reseptformidler.commands import check, codes, demo, dev, keys, migrate, periodic, sandbox, serve, validate
+from reseptformidler.commands import (
+    check,
+    codes,
+    demo,
+    dev,
+    keys,
+    migrate,
+    periodic,
+    sandbox,
+    serve,
+    transfer,
+    validate,
+)
 
 COMMANDS = (
     dev.COMMAND,
@@ -11,6 +23,8 @@ COMMANDS = (
     periodic.SWEEP,
     migrate.COMMAND,
     keys.COMMAND,
+    transfer.EXPORT,
+    transfer.IMPORT,
     check.COMMAND,
     demo.COMMAND,
     validate.COMMAND,

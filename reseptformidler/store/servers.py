@@ -1,8 +1,8 @@
 """The servers of one database, watched: who is the primary, who is silent, how far behind a standby is.
 
-Each server is asked twice a second (ten times while there is no primary), on a connection of its own and with a time-out
-of its own: a silent one costs the others nothing. The pool gets its connections here; when another server becomes the
-primary, every connection to the one before is ended, so that nobody goes on waiting for it.
+Each server is asked twice a second (ten times while there is no primary), on a connection and with a time-out of its
+own: a silent one costs the others nothing. The pool gets its connections here; when another server becomes the primary,
+every connection to the one before is ended, so that nobody goes on waiting for it.
 """
 
 from __future__ import annotations
@@ -208,6 +208,8 @@ async def look(connection: Connection) -> Sight:
     (row,) = await fetch(connection, "servers.look")
     epoch = row["clock"].timestamp() - (asked + monotonic()) / 2
     problem = "" if row["standby"] else (await schema_fits(connection)).problem or ""
+    if row["unfinished"]:
+        problem = "an import into this database is not finished (docs/moving.md)"
     role = Role.STANDBY if row["standby"] else Role.PRIMARY
     return Sight(role, row["timeline"], row["lsn"] or 0, asked, epoch, row["synchronous"], problem)
 
