@@ -6,7 +6,7 @@ from bisect import bisect
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loadtest.crash.history import Killed
+from loadtest.crash.history import Injected, Killed
 from loadtest.crash.record import Message, Record
 
 Figures = dict[str, float]
@@ -16,7 +16,7 @@ def count(record: Record) -> Figures:
     """The figures of the messages and their attempts."""
     messages = record.messages.values()
     ends = sorted(end.at for one in messages for end in one.ends)
-    kills = [one.at for one in record.faults if isinstance(one, Killed)]
+    faults = [one.at for one in record.faults if isinstance(one, Killed | Injected)]
     return {
         "messages": len(messages),
         "messages without an answer": sum(1 for one in messages if not one.ends),
@@ -25,8 +25,8 @@ def count(record: Record) -> Figures:
         "messages that one retry did not heal": sum(not healed_by_one_retry(one) for one in messages),
         "answers": len(ends),
         "answers compared with the first one": sum(max(0, len(one.ends) - 1) for one in messages),
-        "  of them after a kill": sum(_answered_after_a_kill(one, kills) for one in messages),
-        "kills": len(kills),
+        "  of them after a fault": sum(_answered_after_a_fault(one, faults) for one in messages),
+        "faults": len(faults),
         "longest time without any answer (s)": max((b - a for a, b in pairwise(ends)), default=0.0),
         "seconds": round(record.ended, 1),
     }
@@ -40,7 +40,15 @@ def healed_by_one_retry(message: Message) -> bool:
     return not any(begun >= first for begun, _ in failures)
 
 
-def _answered_after_a_kill(message: Message, kills: Sequence[float]) -> int:
-    """How many of its later answers have a kill between the first one and them."""
+def together(figures: Sequence[Figures]) -> Figures:
+    """Of several histories."""
+    return {
+        name: (max if name.startswith("longest") else sum)(one.get(name, 0) for one in figures)
+        for name in dict.fromkeys(name for one in figures for name in one)
+    }
+
+
+def _answered_after_a_fault(message: Message, faults: Sequence[float]) -> int:
+    """How many of its later answers have a fault between the first one and them."""
     first = message.ends[0].at if message.ends else 0.0
-    return sum(bisect(kills, first) < bisect(kills, one.at) for one in message.ends)
+    return sum(bisect(faults, first) < bisect(faults, one.at) for one in message.ends)

@@ -1,8 +1,9 @@
 """`python -m loadtest.drill`: faults in three datacentres under load, and the checker's verdict.
 
 Exit status 1 when a promise was broken: something lost, dispensed twice, answered twice or never delivered; a limit of
-time or of retries not kept; an alert that did not fire. 2 when the drill could not go on, since the whole did not heal.
-With `--control` a fault is planted in the service, and the exit status is 1 when nothing was found.
+time or of retries not kept; an alert that did not fire; a query of the dashboard with nothing to show. 2 when the drill
+could not go on, since the whole did not heal. With `--control` a fault is planted in the service, and the exit status
+is 1 when nothing was found.
 """
 
 from __future__ import annotations
@@ -15,20 +16,16 @@ import time
 from pathlib import Path
 from random import Random, SystemRandom
 
-from loadtest.crash.checker import check
 from loadtest.crash.history import History
 from loadtest.crash.senders import DOCTORS, PHARMACIES
-from loadtest.drill.alerts import faster
+from loadtest.drill.alerts import faster, unanswered
 from loadtest.drill.controls import CONTROLS, Control
 from loadtest.drill.faults import FAULTS
-from loadtest.drill.picture import svg
+from loadtest.drill.judge import HISTORIES, judge
 from loadtest.drill.receivers import receivers_toml
-from loadtest.drill.report import Report
 from loadtest.drill.run import Scene, Stuck, drill, order, sending
 from loadtest.lab.lab import CHECKOUT, Lab
 from loadtest.lab.network import CLIENTS, LabError, address
-
-HISTORIES = ("senders.jsonl", "faults.jsonl")
 
 
 def main() -> int:
@@ -40,22 +37,24 @@ def main() -> int:
     kinds = control.faults if control else order(given.faults, given.rounds, Random(given.seed))
     print(f"seed {given.seed}, {len(kinds)} rounds, everything in {folder}", flush=True)
     try:
-        _play(given, folder, kinds, control)
+        blind = _play(given, folder, kinds, control)
     except (LabError, Stuck) as error:
         print(f"The drill stopped: {error}", file=sys.stderr)
         return 2
-    report = _judge(given, folder, len(kinds))
+    report = judge(f"A drill of {len(kinds)} rounds, seed {given.seed}", [folder], given.report)
     if control:
-        found = {one.kind for one in report.verdict.violations} & control.finds
+        found = {one.kind for one in report.violations} & control.finds
         print(f"the planted fault was {'found: ' + ', '.join(sorted(found)) if found else 'NOT FOUND'}")
         return 0 if found else 1
-    good = not report.verdict.violations and not report.broken
+    print("\n".join(blind) or "every query of the dashboard had something to show")
+    good = not report.violations and not report.broken and not blind
     if good and not given.keep:
         shutil.rmtree(folder)
     return 0 if good else 1
 
 
-def _play(given: argparse.Namespace, folder: Path, kinds: list[str], control: Control | None) -> None:
+def _play(given: argparse.Namespace, folder: Path, kinds: list[str], control: Control | None) -> list[str]:
+    """Gives what the dashboard could not show."""
     receivers = folder / "receivers.toml"
     receivers.write_text(receivers_toml(address(CLIENTS), [one.kontor.her for one in DOCTORS]), "utf-8")
     code = control.patched(CHECKOUT, folder / "patched") if control else CHECKOUT
@@ -77,19 +76,7 @@ def _play(given: argparse.Namespace, folder: Path, kinds: list[str], control: Co
         drill(scene, kinds)
         for end in lab.unexpected_ends:
             print(f"ended by itself: {end}")
-
-
-def _judge(given: argparse.Namespace, folder: Path, rounds: int) -> Report:
-    begun = time.perf_counter()
-    verdict = check(*(folder / name for name in HISTORIES))
-    report = Report.of(f"A drill of {rounds} rounds, seed {given.seed}", verdict)
-    print(report.text())
-    print(f"judged in {time.perf_counter() - begun:.1f} s")
-    if given.report:
-        image = given.report.with_suffix(".svg")
-        image.write_text(svg(verdict.record), "utf-8")
-        given.report.write_text(report.markdown(image.name), "utf-8")
-    return report
+        return unanswered(lab, time.monotonic() - begun)
 
 
 def _arguments() -> argparse.Namespace:

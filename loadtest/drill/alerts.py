@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from loadtest.lab import balancer
 from loadtest.lab.lab import CHECKOUT, Lab
+from loadtest.lab.network import CLIENTS, address
 
 RULES = CHECKOUT / "k8s" / "monitoring" / "rules.yaml"
 FASTER = 15
@@ -50,3 +54,12 @@ def fired(lab: Lab, seconds: float, names: Iterable[str] = (".+",)) -> tuple[str
     which = f'ALERTS{{alertstate="firing",alertname=~"{"|".join(names)}"}}'
     found = lab.prometheus_query(f"group by (alertname) (last_over_time({which}{window}))")
     return tuple(sorted(one["metric"]["alertname"] for one in found))
+
+
+def unanswered(lab: Lab, seconds: float) -> list[str]:
+    """The dashboard's queries, and metrics of the rules, for which the lab's Prometheus had nothing to show so far."""
+    url = f"http://{address(CLIENTS)}:{balancer.PROMETHEUS}"
+    argv = [sys.executable, "-m", "k8s.monitoring.evaluate", url, f"--seconds={seconds:.0f}"]
+    asked = lab.in_clients(argv, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT)
+    told, _ = asked.communicate()
+    return told.splitlines() if asked.returncode else []

@@ -70,22 +70,26 @@ def accepted(record: Record) -> list[float]:
     )
 
 
-def rows(record: Record) -> list[Row]:
+def rows(*records: Record) -> list[Row]:
     """By kind, in the order of the table of faults."""
-    answered = accepted(record)
-    troubles = _troubles(record)
     by_kind: dict[str, list[Cost]] = defaultdict(list)
+    for record in records:
+        for cost in _costs(record):
+            by_kind[cost.spell.what].append(cost)
+    return [Row(kind, by_kind[kind]) for kind in FAULTS if kind in by_kind]
+
+
+def _costs(record: Record) -> Iterator[Cost]:
+    answered, troubles = accepted(record), _troubles(record)
     for number, spell in enumerate(record.spells):
         troubled = troubles[number]
-        cost = Cost(
+        yield Cost(
             spell,
             gap(answered, spell),
             failed=sum(len(one.failures) for one in troubled),
             unhealed=sum(not healed_by_one_retry(one) for one in troubled),
             shed=sum(failed.shed for one in troubled for _, failed in one.failures),
         )
-        by_kind[spell.what].append(cost)
-    return [Row(kind, by_kind[kind]) for kind in FAULTS if kind in by_kind]
 
 
 def gap(answered: Sequence[float], spell: Spell) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.crash.checker import Verdict
+from loadtest.crash.checker import Verdict, Violation
+from loadtest.crash.figures import Figures, together
 from loadtest.drill.faults import FAULTS
 from loadtest.drill.figures import Row, broken_limits, calm, rows
 
@@ -16,19 +18,26 @@ HEAD = ("fault", "rounds", "healthy after", "gap, median", "gap, worst", "failed
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdict on a drill, and what each kind of fault cost."""
+    """The verdict on one drill or several, and what each kind of fault cost."""
 
     title: str
-    verdict: Verdict
+    violations: Sequence[Violation]
+    figures: Figures
+    verbs: Mapping[str, int]
     rows: Sequence[Row]
     broken: Sequence[str]
     """Promises of time, of retries and of alerts that were not kept."""
 
     @classmethod
-    def of(cls, title: str, verdict: Verdict) -> Report:
-        """Counted from the verdict's record."""
-        found = rows(verdict.record)
-        return cls(title, verdict, found, tuple(broken_limits(found)))
+    def of(cls, title: str, *verdicts: Verdict) -> Report:
+        """Counted from the verdicts' records."""
+        found = rows(*(one.record for one in verdicts))
+        figures = together(
+            [{**one.figures, "attempts that failed before any fault": calm(one.record)} for one in verdicts]
+        )
+        verbs = sum((Counter(one.verbs) for one in verdicts), Counter[str]())
+        violations = [violation for one in verdicts for violation in one.violations]
+        return cls(title, violations, figures, verbs, found, tuple(broken_limits(found)))
 
     def text(self) -> str:
         """For a terminal."""
@@ -46,17 +55,16 @@ class Report:
         return "\n".join([f"# {self.title}", "", *lines, "", *shown, *found, ""])
 
     def _figures(self) -> Iterator[str]:
-        yield from (f"{name:<40} {value:>12,.10g}" for name, value in self.verdict.figures.items())
-        yield f"{'attempts that failed before any fault':<40} {calm(self.verdict.record):>12}"
+        yield from (f"{name:<40} {value:>12,.10g}" for name, value in self.figures.items())
 
     def _verbs(self) -> Iterator[str]:
-        yield from (f"  {name:<38} {count:>12}" for name, count in sorted(self.verdict.verbs.items()))
+        yield from (f"  {name:<38} {count:>12}" for name, count in sorted(self.verbs.items()))
 
     def _faults_found(self) -> Iterator[str]:
-        for number, one in enumerate(self.verdict.violations):
+        for number, one in enumerate(self.violations):
             yield f"VIOLATION ({one.kind}) {one.text if number < TOLD_IN_FULL else one.text.splitlines()[0]}"
         yield from (f"NOT KEPT: {text}" for text in self.broken)
-        yield f"{len(self.verdict.violations)} violations, {len(self.broken)} limits not kept"
+        yield f"{len(self.violations)} violations, {len(self.broken)} limits not kept"
 
 
 def _cells(row: Row) -> list[str]:

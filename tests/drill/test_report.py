@@ -98,5 +98,5 @@ def test_the_report_holds_every_kind_and_the_verdict(forged: Forged) -> None:
         assert all(kind in text for kind in FAULTS)
         assert "VIOLATION (clash) prescription" in text
         assert "1 violations" in text
-    assert fromstring(svg(found.verdict.record)).tag == "{http://www.w3.org/2000/svg}svg"
+    assert fromstring(svg(check(forged.written()).record)).tag == "{http://www.w3.org/2000/svg}svg"
     assert "![Accepted changes a second, with the faults](plot.svg)" in found.markdown("plot.svg")
