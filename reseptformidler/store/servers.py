@@ -36,6 +36,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_WITHOUT_PRIMARY = 0.1
 """Between looks while there is none: everybody waits for it."""
 SECONDS_UNTIL_CUT_OFF = 2.0
+NAMED = {"application_name": "reseptformidler"}
+"""`export --last` looks for sessions of this name: a service that only watches is served from too."""
 REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 MARKS = 120
 """Positions of the primary that are remembered, to tell since when a standby has had them."""
@@ -122,7 +124,7 @@ class Servers:
         while True:
             try:
                 async with asyncio.timeout(self._seconds):
-                    connection = await asyncpg.connect(self.urls[name])
+                    connection = await asyncpg.connect(self.urls[name], server_settings=NAMED)
                 self._refused.pop(name, None)
             except Exception as error:  # noqa: BLE001  # refused, silent, starting: whatever it is, it does not answer
                 if isinstance(error, REFUSALS):
