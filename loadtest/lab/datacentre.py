@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from loadtest.lab import clock, leftovers
+from loadtest.lab import clock, leftovers, reaper
 from loadtest.lab.account import Account
 from loadtest.lab.leftovers import LabError, program, run
 from loadtest.lab.network import Network, address, namespace
@@ -96,7 +96,8 @@ class Datacentre:
         if component == "etcd":
             return [program("etcd"), *etcd(self.place, self._folder / "etcd" / "data")]
         if component == "patroni":
-            return [sys.executable, clock.__file__, str(self._clock), "patroni", str(self._folder / "patroni.yaml")]
+            module = [sys.executable, clock.__file__, str(self._clock), "patroni", str(self._folder / "patroni.yaml")]
+            return [sys.executable, reaper.__file__, *module]
         fake = [f"LD_PRELOAD={_faketime()}"]  # only after the change of account, which it would disturb
         return [*fake, sys.executable, "-m", "reseptformidler", COMMANDS[component]]
 
