@@ -82,6 +82,7 @@ async def test_killed_while_a_message_is_on_its_way(place: Place) -> None:
     await place.pool.execute("UPDATE utboks SET neste = now() WHERE forsok = 1")  # as if the lease had ended
     with place.relay() as one, place.relay() as other:
         await until(lambda: len(place.receiver.causes()) == 2)
+        await until(lambda: other.text.count('"event": "listening"') == 3)  # before that a signal ends it at once
         assert await asyncio.gather(*(asyncio.to_thread(process.end) for process in (one, other))) == [0, 0]
     assert place.receiver.causes() == list(place.owed)
     assert len(place.receiver.arrived) == 3
