@@ -65,8 +65,12 @@ class Servers:
         while True:
             await self._known.wait()
             name = self.primary
-            if name is not None:
-                return await self.connect_to(name, **options)
+            if name is None:
+                continue
+            connection = await self.connect_to(name, **options)
+            if name == self.primary:
+                return connection
+            connection.terminate()  # another one has become the primary in the meantime
 
     async def connect_to(self, name: str, *_: object, **options: Any) -> Connection:
         """A connection to one server; it is ended when another one becomes the primary."""
