@@ -163,7 +163,8 @@ async def _service(
 
 def _registers(files: list[Path]) -> FixedRegisters:
     from reseptformidler.app import StartError
-    from reseptformidler.registers.fixed import FixedRegisters, RegisterError
+    from reseptformidler.registers.files import RegisterError
+    from reseptformidler.registers.fixed import FixedRegisters
     from reseptformidler.sandbox.population import registers
 
     try:

@@ -5,21 +5,17 @@ The format is TOML, described in docs/registers.md; every value is checked when 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from reseptformidler.domain import ident
 from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
-
-
-class RegisterError(Exception):
-    """A register file cannot be used; the text gives the file, the place in it and what is wrong, never a value."""
+from reseptformidler.registers.files import read
 
 
 class FixedRegisters:
@@ -43,7 +39,7 @@ class FixedRegisters:
         """The registers in these files; a later file wins. RegisterError: a file cannot be read or breaks a rule."""
         loaded = cls()
         for path in paths:
-            loaded = loaded.merged(_read(path).registers())
+            loaded = loaded.merged(read(path, RegisterFile).registers())
         return loaded
 
     def merged(self, later: FixedRegisters) -> FixedRegisters:
@@ -179,28 +175,3 @@ def _once(name: str, keys: Iterable[str]) -> None:
         if key in places:
             raise ValueError(f"{name}: number {place} repeats number {places[key]}")
         places[key] = place
-
-
-def _read(path: Path) -> RegisterFile:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RegisterError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RegisterError(f"{path}: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RegisterError(f"{path}: not TOML: {error}") from None
-    try:
-        return RegisterFile.model_validate(content)
-    except ValidationError as error:
-        wrong = (
-            f"{path}: {_place(one['loc'])}{one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors(include_input=False)
-        )
-        raise RegisterError("\n".join(wrong)) from None
-
-
-def _place(loc: tuple[int | str, ...]) -> str:
-    """Where in the file, as `aktor[2].enh: `; entries count from 1, as people do."""
-    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc)
-    return f"{text.removeprefix('.')}: " if text else ""

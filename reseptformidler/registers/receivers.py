@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 
-from reseptformidler.registers.fixed import Her, RegisterError
+from reseptformidler.registers.files import read
+from reseptformidler.registers.fixed import Her
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Receivers:
     @classmethod
     def load(cls, path: Path) -> Receivers:
         """What the file says; RegisterError: it cannot be read or breaks a rule."""
-        return _read(path).receivers()
+        return read(path, ReceiverFile).receivers()
 
     @cached_property
     def urls(self) -> tuple[str, ...]:
@@ -95,23 +94,3 @@ class ReceiverFile(BaseModel):
             {one.type: one.url for one in self.mottaker if one.type is not None},
             next((one.url for one in self.mottaker if one.her is None and one.type is None), None),
         )
-
-
-def _read(path: Path) -> ReceiverFile:
-    try:
-        return ReceiverFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise RegisterError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RegisterError(f"{path}: not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RegisterError(f"{path}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise RegisterError("\n".join(f"{path}: {text}" for text in _wrong(error))) from None
-
-
-def _wrong(error: ValidationError) -> Iterator[str]:
-    """Place and rule of each error, never the value; entries count from 1, as people do."""
-    for one in error.errors(include_input=False):
-        place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in one["loc"])
-        yield f"{place.removeprefix('.')}: {one['msg'].removeprefix('Value error, ')}".removeprefix(": ")

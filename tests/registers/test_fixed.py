@@ -9,12 +9,8 @@ from pathlib import Path
 import pytest
 
 from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
-from reseptformidler.registers.fixed import (
-    AktorEntry,
-    FixedRegisters,
-    HelsepersonellEntry,
-    RegisterError,
-)
+from reseptformidler.registers.files import RegisterError
+from reseptformidler.registers.fixed import AktorEntry, FixedRegisters, HelsepersonellEntry
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "registers.md"
 

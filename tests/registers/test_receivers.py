@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reseptformidler.registers.fixed import RegisterError
+from reseptformidler.registers.files import RegisterError
 from reseptformidler.registers.receivers import Receivers
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "receivers.md"
