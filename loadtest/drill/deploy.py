@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
-import tarfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -67,11 +65,11 @@ def _before(lab: Lab) -> Release:
     code = lab.folder / "before"
     if not code.exists():
         code.mkdir(mode=0o755)
-        git = shutil.which("git")
+        git, tar = shutil.which("git"), shutil.which("tar")
         assert git, "the release before this one comes out of the repository: git is needed"
+        assert tar, "and tar"
         archived = subprocess.run([git, "archive", BEFORE], cwd=CHECKOUT, check=True, capture_output=True)
-        with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as tar:
-            tar.extractall(code, filter="data")
+        subprocess.run([tar, "-x", "-C", str(code)], input=archived.stdout, check=True)
     settings = {}
     for centre in CENTRES:
         known = {name: value for name, value in lab.environment(centre).items() if name not in UNKNOWN_BEFORE}
