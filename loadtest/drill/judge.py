@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="of a drill that was run with --keep")
     parser.add_argument("--report", type=Path, metavar="FILE.md", help="write the report there, and a picture")
     given = parser.parse_args()
-    found = judge(f"{len(given.folders)} drills", given.folders, given.report)
+    found = judge(f"Drills: {len(given.folders)}, one after the other", given.folders, given.report)
     return 1 if found.violations or found.broken else 0
 
 

@@ -13,6 +13,11 @@ from loadtest.drill.figures import Row, broken_limits, calm, rows
 
 TOLD_IN_FULL = 5
 """Violations whose whole story is told."""
+EXPLAINED = """\
+Faults in the lab of three datacentres on one machine ([how](datacentres.md)), judged from what the senders wrote down.
+*Healthy after*: from the fault until everything stands as before, at the median. *Gap*: the longest time between two
+accepted changes (M1, M5, M10) in that time; in brackets what is promised. *Failed*: attempts without an answer, *shed*
+those of them that were told to come back later."""
 HEAD = ("fault", "rounds", "healthy after", "gap, median", "gap, worst", "failed", "not healed by one retry", "shed")
 
 
@@ -52,7 +57,7 @@ class Report:
         lines = [f"| {' | '.join(cells)} |" for cells in table]
         shown = [f"![Accepted changes a second, with the faults]({picture})", ""] if picture else []
         found = ["```", *self._figures(), *self._verbs(), *self._faults_found(), "```"]
-        return "\n".join([f"# {self.title}", "", *lines, "", *shown, *found, ""])
+        return "\n".join([f"# {self.title}", "", EXPLAINED, "", *lines, "", *shown, *found, ""])
 
     def _figures(self) -> Iterator[str]:
         yield from (f"{name:<40} {value:>12,.10g}" for name, value in self.figures.items())
