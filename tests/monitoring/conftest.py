@@ -24,6 +24,7 @@ from tests.system.world import FEW_REGISTERS
 
 SECONDS_TO_START = 20.0
 DATACENTRE = "oslo"
+RECORDED = "datacentre_outcome:reseptformidler_messages:rate30s"
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,9 @@ def _traffic(address: str, prometheus: str, folder: Path) -> None:
         before, ends = _scrapes(prometheus), time.monotonic() + SECONDS_TO_START
         while _scrapes(prometheus) < before + 2 and time.monotonic() < ends:
             time.sleep(0.1)
+    ends = time.monotonic() + SECONDS_TO_START
+    while not series(prometheus, RECORDED, seconds=0) and time.monotonic() < ends:  # its rule comes round every 5 s
+        time.sleep(0.1)
 
 
 def _scrapes(prometheus: str) -> float:
