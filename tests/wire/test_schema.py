@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from reseptformidler.wire.parse import Unreadable, parse
 from reseptformidler.wire.schema import MAX_ERRORS, SchemaError, Schemas, folder
+from reseptformidler.wire.strict import strict_schema
 from tests.wire.eksempler import SAMPLES, changed, m1
+from tests.wire.payloads import PAYLOADS
 
 SCHEMAS = Schemas()
 SECRET = "13116900216"
@@ -110,3 +114,66 @@ def test_the_folder_has_every_schema(tmp_path: Path) -> None:
         '<xs:element name="a"/></xs:schema>'
     )
     assert Schemas(tmp_path).errors(parse(m1()))[0].text == "Elementet finnes ikke i noe kjent skjema."
+
+
+def declared(payload: etree._Element) -> set[str]:
+    """The names of all elements that the schema of a payload declares itself."""
+    token, date = str(etree.QName(payload).namespace).split("/")[-2:]
+    schema = etree.parse(folder() / f"{token}-{date}.xsd").getroot()
+    return {element.get("name", "") for element in schema.iter("{*}element") if element.get("name")}
+
+
+@pytest.mark.parametrize("token", PAYLOADS)
+def test_payloads_with_all_their_elements_are_valid(token: str) -> None:
+    """Both validators accept them, and the strict schema too."""
+    payload = parse(PAYLOADS[token])
+    assert declared(payload) <= {etree.QName(element).localname for element in payload.iter()}
+    assert SCHEMAS.errors(payload) == []
+    assert SCHEMAS.explain(PAYLOADS[token]) == []
+    assert strict_schema().validate(payload)
+
+
+LACKS, PLACE = "Elementet mangler underelementer. Ventet: ", "Elementet er ikke ventet her."
+
+
+@pytest.mark.parametrize(
+    "token, old, new, text",
+    [
+        ("m3", "<ReseptId>.*</ReseptId>", "", f"{PLACE} Ventet: ReseptId."),
+        ("m41", ">10<", ">ti<", "Verdien er ikke gyldig for typen xs:int."),
+        ("m42", "<RefNr>.*</RefNr>", "", f"{LACKS}RefNr."),
+        ("m52", "<Status .*?>", "", f"{LACKS}Status."),
+        ("m6", "</ReferanseM10>", "</ReferanseM10><Papirresept>true</Papirresept>", PLACE),
+        ("m7", "T10:00:00", "", "Verdien er ikke gyldig for typen xs:dateTime."),
+        ("m8", "<Papirresept>true", "<Papirresept>ja", "Verdien er ikke gyldig for typen xs:boolean."),
+        ("m81", "<RefNr>.*</RefNr>", "<RefNr>1</RefNr><RefNr>2</RefNr>", PLACE),
+        ("m14", "<AnmodningSLVId>", "<AnmodningSLVId/><AnmodningSLVId>", PLACE),
+        ("m15", "<Saksbehandler>.*</Saksbehandler>", "", f"{LACKS}Saksbehandler."),
+        ("m20", 'V="99.50"', 'V="dyr"', "Verdien er ikke gyldig for typen xs:decimal."),
+        ("m21", "<EkspAnm .*</EkspAnm>", "", f"{LACKS}EkspAnm."),
+        ("m241", "2099-12-31", "31.12.2099", "Verdien er ikke gyldig for typen xs:date."),
+        ("m242", "<Svar .*?>", "", f"{PLACE} Ventet: Svar."),
+        ("m251", "</Helseperson>", "</Helseperson><Organisasjon/>", PLACE),
+        ("m251", "QUFB", "QUF?", "Verdien er ikke gyldig for typen xs:base64Binary."),
+        ("m252", "<Pakkeinfo>.*</Pakkeinfo>", "<Vikar/>", PLACE),
+        ("m253", "<UtleveringB64>.*</UtleveringB64>", "", f"{LACKS}UtleveringB64."),
+        ("m254", "</ReseptDokLegemiddelB64>", "</ReseptDokLegemiddelB64><Sporsmal/>", PLACE),
+        ("m271", "<GjelderFra>.*</GjelderFra>", "", f"{LACKS}GjelderFra."),
+        ("m272", "<RegistrertEndring>.*</RegistrertEndring>", "", f"{PLACE} Ventet: RegistrertEndring."),
+        ("m28", "<AktivFra>.*</AktivFra>", "", f"{PLACE} Ventet: AktivFra."),
+        ("ki", "<Legemiddelreaksjon>.*</Legemiddelreaksjon>", "", f"{PLACE} Ventet: Legemiddelreaksjon."),
+    ],
+)
+def test_payloads_that_break_their_schema_are_refused(token: str, old: str, new: str, text: str) -> None:
+    """One breach in each namespace, seen by both validators."""
+    payload = re.sub(old, new, PAYLOADS[token].decode(), count=1).encode()
+    assert any(error.text.startswith(text) for error in SCHEMAS.errors(parse(payload)))
+    assert SCHEMAS.explain(payload) != []
+
+
+@pytest.mark.parametrize("content, accepted", [("QUFB" * 2000, True), ("QUF?", False), (" \n ", False), ("", False)])
+def test_7419_351_base64_has_no_limit(content: str, accepted: bool) -> None:
+    """The strict schema takes base64 as long as it is, but it must be base64, and something."""
+    element = "<ReseptDokLegemiddelB64>{}</ReseptDokLegemiddelB64>"
+    payload = PAYLOADS["m251"].decode().replace(element.format("QUFB"), element.format(content))
+    assert strict_schema().validate(parse(payload.encode())) is accepted
