@@ -11,6 +11,7 @@ from functools import partial
 from uuid import uuid4
 
 from reseptformidler import __version__, metrics, relay
+from reseptformidler.domain.aktor import M8Til
 from reseptformidler.domain.decision import RefNr
 from reseptformidler.domain.hode import OID, Ident, Kode, Organisation
 from reseptformidler.log import logger
@@ -130,6 +131,7 @@ async def service(
             clock=clock,
             new_id=uuid4,
             skew=timedelta(seconds=settings.clock_skew_seconds),
+            m8_til=M8Til(settings.m8_to),
             answer_seconds=settings.answer_seconds,
         )
         try:

@@ -18,10 +18,10 @@ from uuid import UUID
 from lxml import etree
 
 from reseptformidler import meldinger, metrics
-from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Finding, Needs, Tilstand, refused
+from reseptformidler.domain.aktor import Facts, M8Til
+from reseptformidler.domain.decision import Decision, Finding, Needs, Owed, Tilstand, refused
 from reseptformidler.domain.hode import MsgInfo, Organisation
-from reseptformidler.domain.ident import is_orgnr
+from reseptformidler.domain.ident import is_orgnr, uuid_of_time
 from reseptformidler.meldinger.melding import MeldingType, Mottatt, Rule
 from reseptformidler.reasons import reason
 from reseptformidler.registers.fixed import FixedRegisters
@@ -75,6 +75,7 @@ class Spine:
     clock: Callable[[], datetime]
     new_id: Callable[[], UUID]
     skew: timedelta
+    m8_til: M8Til
     answer_seconds: float
 
     async def receive(self, operation: tuple[str, str], octets: bytes) -> Answer:
@@ -121,7 +122,12 @@ class Spine:
         return found or tuple(Finding(reason(320), f"{e.path}: {e.text}") for e in self.schemas.errors(root))
 
     def _judge_content(self, root: etree._Element, mottatt: Mottatt, type_: MeldingType, now: datetime) -> Judged:
-        facts = Facts(avsender=self.registers.aktor(mottatt.head.sender.ident("HER")))
+        facts = Facts(
+            avsender=self.registers.aktor(mottatt.head.sender.ident("HER")),
+            legemiddelverket=self.registers.legemiddelverket,
+            kjernejournal=self.registers.kjernejournal,
+            m8_til=self.m8_til,
+        )
         if type_.signed:
             with stage("signature"):
                 verdict = self.verifier.verify(root, now)
@@ -131,7 +137,11 @@ class Spine:
             facts = replace(facts, signatur=verdict, helsepersonell=person)
         with stage("rules"):
             mottatt = replace(mottatt, content=type_.parse(mottatt.payload))
-            facts = replace(facts, mottaker_ekspanm=self.registers.aktor(type_.annen_aktor(mottatt.content)))
+            facts = replace(
+                facts,
+                mottaker_ekspanm=self.registers.aktor(type_.annen_aktor(mottatt.content)),
+                personer=self.registers.personer(type_.personer(mottatt)),
+            )
             rules = (*type_.rules, *self.safety) if type_.screened else type_.rules
             findings = tuple(found for rule in rules for found in rule.findings(mottatt, facts))
         return Judged(mottatt, type_, facts, findings)
@@ -152,9 +162,10 @@ class Spine:
             type=_token(judged),
             octets=mottatt.octets,
             received=now,
-            needs=Needs() if refuse or type_ is None else type_.needs(mottatt),
+            needs=Needs() if refuse or type_ is None else type_.needs(mottatt, judged.facts),
             decide=decide,
             render=lambda decision: self._render(judged, decision, now),
+            render_owed=lambda owed: self._render_owed(owed, now),
             only_reads=not refuse and type_ is not None and type_.only_reads,
         )
 
@@ -171,6 +182,10 @@ class Spine:
             findings=findings,
             accepted=decision.accepted,
         )
+
+    def _render_owed(self, owed: Owed, now: datetime) -> tuple[UUID, bytes]:
+        msg_id = uuid_of_time(now, self.new_id())
+        return msg_id, reply.render_owed(msg_id=msg_id, now=now, service=self.service, owed=owed)
 
     def _without_store(self, judged: Judged, now: datetime) -> Answer:
         """A refusal of what is not kept (7419/361): no usable sender or MsgId, or other bytes under a known MsgId."""

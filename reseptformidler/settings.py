@@ -96,6 +96,11 @@ class Settings(BaseModel):
         description="Most octets of bodies in progress in one process; further ones get 503",
     )
     duplicate_days: int = Field(default=90, ge=1, description="How long a repeated message gets its first answer")
+    m8_to: str = Field(
+        default="abonnent",
+        pattern="^(abonnent|fastlege)$",
+        description="Who is sent M8: `abonnent`, who subscribes (M24), or `fastlege`, every fastlege of the registers",
+    )
     keep_closed_days: int = Field(
         default=30, ge=1, description="How long finished and recalled prescriptions stay (rules.md K2)"
     )

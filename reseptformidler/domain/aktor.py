@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from reseptformidler.domain.hode import OID, HealthcareProfessional, Ident, Kode, Organisation
 
 
 class Aktortype(StrEnum):
@@ -14,6 +17,8 @@ class Aktortype(StrEnum):
     APOTEK = "apotek"
     BANDASJIST = "bandasjist"
     NETTAPOTEK = "nettapotek"
+    LEGEMIDDELVERKET = "legemiddelverket"
+    KJERNEJOURNAL = "kjernejournal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,20 @@ class Aktor:
     def utleverer(self) -> bool:
         """Whether it may ask for and dispense prescriptions."""
         return self.type in (Aktortype.APOTEK, Aktortype.BANDASJIST, Aktortype.NETTAPOTEK)
+
+    def som_mottaker(self, professional: HealthcareProfessional | None = None) -> Organisation:
+        """As the Receiver of a message, with the person in it where one is addressed."""
+        return mottaker(self.navn, self.enh, self.her, professional)
+
+
+def mottaker(navn: str, enh: str, her: str, professional: HealthcareProfessional | None = None) -> Organisation:
+    """An organisation as the Receiver of a message: the identifiers that are known, the person in it."""
+    known = (
+        ("ENH", "Organisasjonsnummeret i Enhetsregister", enh),
+        ("HER", "HER-id", her),
+    )
+    idents = tuple(Ident(number, Kode(kind, dn, f"{OID}9051")) for kind, dn, number in known if number)
+    return Organisation(name=navn, idents=idents, professional=professional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,61 @@ class Signatur:
 
 
 @dataclass(frozen=True, slots=True)
+class Fastlege:
+    """Who is a patient's fastlege: the person (HPR number, names) and where it is reached."""
+
+    hpr: str
+    fornavn: str
+    etternavn: str
+    kontor: Aktor
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What the person register, the fastlege register and Helsenorge say of one person.
+
+    `numre`: all national identity numbers the person has or had, the present one first. `foreldre`: of the register's
+    mother and father or co-mother the numbers, and whether each has parental responsibility. `sperret`: HPR numbers of
+    the health personnel that the person has blocked (rules.md B1).
+    """
+
+    numre: tuple[str, ...]
+    gradert: bool = False
+    """The address is protected, in whichever degree (rules.md N10)."""
+    foreldre: tuple[Forelder, ...] = ()
+    sperret: frozenset[str] = frozenset()
+    fastlege: Fastlege | None = None
+
+    @property
+    def nummer(self) -> str:
+        """The present number."""
+        return self.numre[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Forelder:
+    """A parent by the person register."""
+
+    nummer: str
+    foreldreansvar: bool
+    gradert: bool = False
+    """The parent's own address is protected: who asks about the child names one parent only (rules.md N10)."""
+
+
+class M8Til(StrEnum):
+    """Who is sent M8: those who subscribe (rules.md M3r), or every fastlege whatever was subscribed (M4r)."""
+
+    ABONNENT = "abonnent"
+    FASTLEGE = "fastlege"
+
+
+LEGEMIDDELVERKET = Aktor("", "Direktoratet for medisinske produkter", Aktortype.LEGEMIDDELVERKET, "974761122")
+"""As M14 and M20 are addressed where the registers do not say otherwise."""
+KJERNEJOURNAL = Aktor("", "Nasjonal kjernejournal", Aktortype.KJERNEJOURNAL, "994598759")
+"""As M8.1 and M25.4 are addressed where the registers do not say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that the registers and the signature check say of one message, fetched before the decision."""
 
@@ -87,3 +161,13 @@ class Facts:
     signatur: Signatur | None = None
     mottaker_ekspanm: Aktor | None = None
     """The utleverer that an ekspederingsanmodning names."""
+    personer: Mapping[str, Person] = field(default_factory=dict)
+    """Those of `MeldingType.personer` that the registers know, by the number that was asked for."""
+    legemiddelverket: Aktor = LEGEMIDDELVERKET
+    kjernejournal: Aktor = KJERNEJOURNAL
+    m8_til: M8Til = M8Til.ABONNENT
+
+    def numre(self, nummer: str) -> tuple[str, ...]:
+        """All numbers of the person with this one, the present one first; this one alone where none is known."""
+        person = self.personer.get(nummer)
+        return person.numre if person is not None else (nummer,) if nummer else ()

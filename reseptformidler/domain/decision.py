@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reseptformidler.domain.resept import Resept, Utlevering
-    from reseptformidler.reasons import Reason
+from reseptformidler.domain.hode import Organisation, Patient
+from reseptformidler.domain.pasientkort import Pasientkort
+from reseptformidler.domain.resept import Resept, Utlevering
+from reseptformidler.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,15 @@ class Reply:
     dn: str
     payload: bytes
     attachments: tuple[bytes, ...] = ()
+    compressed: bool = False
+    """Whether the attachments are gzipped (RefDoc/Compression, list 1204: GZ), as Komprimering asked for (Q14)."""
+    patient: Patient | None = None
+    """The head's patient, where the answer names one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hendelse:
-    """One row of history: which prescription became which version, by what kind of event, from where."""
+    """One row of history: which prescription, or patient's card, became which version, by what event, from where."""
 
     resept_id: UUID
     versjon: int
@@ -46,18 +50,34 @@ class Hendelse:
 
 
 @dataclass(frozen=True, slots=True)
+class Vedlegg:
+    """A message that is carried byte for byte: one of those that are kept with a prescription."""
+
+    resept_id: UUID
+    msg_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Owed:
-    """An asynchronous message that the change owes somebody: one row of the outbox."""
+    """An asynchronous message that the change owes somebody: one row of the outbox, rendered when it is committed."""
 
     type: str
-    """M5.2, M6, M7, M8, M8.1, M20, M21, M14 …"""
-    receiver: str
-    """HER-id; empty for the fixed receivers (Kjernejournal, Legemiddelverket, the fastlege to be found)."""
+    """M5.2, M6, M7, M8, M8.1, M20, M21, M14 …: what list 8279 has with ERM before it and without the dot."""
+    to: Organisation
+    """The Receiver of the head. Its HER-id leads to it; without one the type does (docs/receivers.md)."""
     resept_id: UUID | None
+    """What is owed of one prescription arrives in the order of its changes."""
     ref_to_parent: str
     ref_to_conversation: str
-    content: Mapping[str, Any] = field(default_factory=dict)
-    """Plain JSON values; sealed when stored."""
+    payload: bytes
+    """One XML element without declaration."""
+    patient: Patient | None = None
+    attachments: tuple[Vedlegg, ...] = ()
+
+    @property
+    def receiver(self) -> str:
+        """HER-id; empty where the registers know none."""
+        return self.to.ident("HER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,11 @@ class Tilstand:
     """Oldest first: in the order in which they were reported."""
     refnr: tuple[RefNr, ...] = ()
     dokumenter: Mapping[UUID, bytes] = field(default_factory=dict)
-    """The messages as they came, by MsgId: an M1 by its ReseptId, an M10 by its own."""
+    """The messages as they came, by MsgId: an M1 by its ReseptId, an M10 by its own, an M25 that a card holds."""
+    kort: tuple[Pasientkort, ...] = ()
+    """The cards of the patients that were asked for and of those of `Needs.endret`; none where nothing is known."""
+    ledige_refnr: tuple[str, ...] = ()
+    """As many reference numbers as `Needs.nye_refnr` asked for, which nobody was issued."""
     tatt: bool = False
     """What the message would create under its MsgId is there already, made by another sender's message."""
 
@@ -80,6 +104,10 @@ class Tilstand:
     def refnummer(self, refnr: str) -> RefNr | None:
         """The reference number's entry, if it was ever issued."""
         return next((r for r in self.refnr if r.refnr == refnr), None)
+
+    def pasientkort(self, numbers: Sequence[str]) -> Pasientkort | None:
+        """The card of a person with these national numbers, the present one first: a later number's card wins."""
+        return next((kort for number in numbers for kort in self.kort if kort.ident == number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +134,14 @@ class Nodsok:
 
 
 @dataclass(frozen=True, slots=True)
+class Endret:
+    """Cards that concern an organisation (HER-id) and have changed after a moment (M9.21)."""
+
+    her: str
+    etter: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What a decision must know of the store: prescriptions by id, patient, reference number or emergency search."""
 
@@ -118,6 +154,13 @@ class Needs:
     """Those in every state, not only E (and U)."""
     dokumenter: bool = False
     """The messages themselves (M1, M10) and the utleveringer too."""
+    kort: tuple[str, ...] = ()
+    """National identity numbers whose cards are asked for."""
+    kort_dokumenter: bool = False
+    """The M25 messages that these cards hold too."""
+    endret: Endret | None = None
+    nye_refnr: int = 0
+    """How many unused reference numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +179,13 @@ class Decision:
     """MsgId of the M10 that this one annuls."""
     refnr: RefNr | None = None
     """Binds this number to its `pasient`."""
+    issued: tuple[RefNr, ...] = ()
+    """Numbers of `Tilstand.ledige_refnr` that are issued now."""
+    kort: Pasientkort | None = None
+    """The new version of a patient's card: one more than the loaded one, 1 where there was none."""
+    kept_with: UUID | None = None
+    """The changed prescription that the message itself is kept with, where neither `new`, `utlevering` nor `annullert`
+    says so already: an M5, M3 or M15, which others are sent copies of."""
     hendelser: tuple[Hendelse, ...] = ()
     owed: tuple[Owed, ...] = ()
 

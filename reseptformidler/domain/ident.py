@@ -6,7 +6,8 @@ All of them are digits in text. Synthetic test persons have 80 (Tenor) or 65 (Sy
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
+from uuid import UUID
 
 _DIGITS = re.compile(r"[0-9]+").fullmatch
 _FNR_1 = (3, 7, 6, 1, 8, 9, 4, 5, 2)
@@ -78,6 +79,18 @@ def birth_date(fnr_or_dnr: str) -> date | None:
         return date(century + year, month - offset, day - 40 if day > 40 else day)
     except ValueError:
         return None
+
+
+def uuid_of_time(moment: datetime, random: UUID) -> UUID:
+    """A UUID of version 7 (RFC 9562 5.7): the moment in milliseconds, the rest from a random UUID."""
+    milliseconds = int(moment.timestamp() * 1000)
+    bits = (milliseconds << 80) | (random.int & ((1 << 80) - 1))
+    return UUID(int=(bits & ~(0xF << 76)) | (7 << 76))
+
+
+def time_of_uuid(uuid: UUID) -> int | None:
+    """The milliseconds since 1970 that a UUID of version 7 holds; None of another one."""
+    return uuid.int >> 80 if uuid.version == 7 else None
 
 
 def _is_person(text: str, day_offset: int) -> bool:

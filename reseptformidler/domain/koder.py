@@ -159,12 +159,23 @@ PERSON_ID = _liste(
 STATUS_APPREC = _liste("8258", "1=OK | 2=Avvist | 3=OK, feil i delmelding")
 MELDINGSTYPE = _liste(
     "8279",
-    "ERM1=Resept | ERM5=Tilbakekalling av resept | ERM52=Kvittering på tilbakekalt resept | "
+    "ERM1=Resept | ERM3=Grunnlag for søknad Legemiddelverket | ERM41=Forespørsel om referansenummere | "
+    "ERM42=Referansenummer | ERM5=Tilbakekalling av resept | ERM52=Kvittering på tilbakekalt resept | "
     "ERM6=Utleveringsrapport rekvirent | ERM7=Slettet resept i RF | ERM8=Utleveringsrapport fastlege | "
     "ERM81=Utleveringsrapport kjernejournal | "
     "ERM91=Forespørsel om tilgjengelige resepter på pasient (utleverer) | ERM92=Reseptliste (utleverer) | "
-    "ERM93=Forespørsel om nedlasting av resept | ERM94=Nedlasting av resept | ERM10=Utleveringsrapport reseptbanken | "
-    "ERM14=Søknad til Legemiddelverket | ERM20=Notifiseringsmelding | ERM21=Ekspederingsanmodning | "
+    "ERM93=Forespørsel om nedlasting av resept | ERM94=Nedlasting av resept | "
+    "ERM95=Forespørsel om tilgjengelige resepter på pasient (rekvirent) | ERM96=Reseptliste (rekvirent) | "
+    "ERM97=Forespørsel om utleveringer på resept | ERM98=Utleveringer på resept | "
+    "ERM911=Forespørsel om varer i bruk | ERM912=Nedlasting av varer i bruk | "
+    "ERM921=Hent endrede multidosepasienter | ERM922=Endrede multidosepasienter | "
+    "ERM9NA1=Forespørsel om reseptliste fra nettkunde | ERM9NA2=Reseptliste nettkunde | "
+    "ERM9NA3=Forespørsel om utvidet informasjon på resept fra nettkunde | "
+    "ERM9NA4=Utvidet informasjon om resept nettkunde | ERM10=Utleveringsrapport reseptbanken | "
+    "ERM14=Søknad til Legemiddelverket | ERM15=Søknadssvar fra Legemiddelverket | ERM20=Notifiseringsmelding | "
+    "ERM21=Ekspederingsanmodning | ERM241=Samtykkeregistrering | ERM242=Svar samtykke | ERM251=Varer i bruk | "
+    "ERM252=Varer i bruk | ERM253=Varer i bruk | ERM271=Registrering av multidoseansvarlig | "
+    "ERM272=Svar på registrering av multidoseansvarlig | ERM28=Endring av multidoseansvarlig lege | "
     "ERMV=Eresept verify | APPREC=Applikasjonskvittering",
 )
 ORGANISASJON_ID = _liste(

@@ -8,7 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from reseptformidler.domain.hode import Address, Kode
+from reseptformidler.domain.aktor import mottaker
+from reseptformidler.domain.hode import OID, Address, HealthcareProfessional, Ident, Kode, Organisation
 
 
 class Status(StrEnum):
@@ -47,6 +48,21 @@ class Rekvirent:
     navn: str
     her: str
     org_navn: str
+    enh: str = ""
+    fornavn: str = ""
+    mellomnavn: str = ""
+    etternavn: str = ""
+    """The parts of `navn`; none of them in what was stored before they were kept."""
+
+    def som_mottaker(self) -> Organisation:
+        """As the Receiver of a message: M6 and M7 go to where the M1 came from (rules.md M1r, T4)."""
+        person = HealthcareProfessional(
+            family_name=self.etternavn or self.navn,
+            middle_name=self.mellomnavn,
+            given_name=self.fornavn,
+            idents=(Ident(self.hpr, Kode("HPR", "HPR-nummer", f"{OID}8116")),),
+        )
+        return mottaker(self.org_navn, self.enh, self.her, person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,10 @@ class Vare:
     """Value and unit as they stood (PQ)."""
     reiterasjon: int | None = None
     bruk: Kode | None = None
+    merkevare_id: str = ""
+    """Of LegemiddelMerkevare in FEST, where that was prescribed; empty too in what was stored before it was kept."""
+    virkestoff_id: str = ""
+    """Of LegemiddelVirkestoff in FEST, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +130,13 @@ class Tilbakekalt:
     merknad: str = ""
     ny_resept_id: str = ""
     samtale: str = ""
+    avsender: Organisation | None = None
+    """The Sender of the M5, whom the M5.2 goes back to; None in what was stored before it was kept."""
+
+    @property
+    def mottaker(self) -> Organisation:
+        """Who is told what became of the recall."""
+        return self.avsender or mottaker(self.her, "", self.her)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +191,10 @@ class Resept:
     """Date of the newest dispensing that is not annulled: kept here so that a list needs nothing but prescriptions."""
     endret_farmasoyt: bool = False
     """Some dispensing that is not annulled differed from what was prescribed."""
+    soknad_sendt: date | None = None
+    """The day in Norway on which the application went to the authority (M9.4, DatoSoknadSendtSLV)."""
+    svar_slv: date | None = None
+    """The day in Norway on which the authority's answer came (SvarSLVDato); `soknad_slv` says what it was."""
 
     @property
     def vist_status(self) -> Status:

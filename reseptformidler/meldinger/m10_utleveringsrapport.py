@@ -15,16 +15,18 @@ from uuid import UUID
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Tilstand, refused
-from reseptformidler.domain.hode import Kode, Patient
+from reseptformidler.domain.aktor import Facts, M8Til
+from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Owed, Tilstand, refused
+from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_person_number
+from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.livslop import Fase, Steg, fase, step
-from reseptformidler.domain.rapportering import Rapport, owed_recall, owed_reports, owed_reports_paper
+from reseptformidler.domain.pasientkort import Pasientkort
 from reseptformidler.domain.resept import Ekspederingsanmodning, Resept, Utlevering
 from reseptformidler.meldinger.avsender import RAPPORTERENDE_UTLEVERER
 from reseptformidler.meldinger.krav import krav
-from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule
+from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule, pasientens_nummer
+from reseptformidler.meldinger.rapportering import Rapport, owed_recall, owed_reports, owed_reports_paper
 from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
 from reseptformidler.wire.msghead import read_uuid
@@ -127,10 +129,6 @@ def _krav(kode: int, detalj: str, brutt: Callable[[Utleveringsrapport], bool], k
     return krav(kode, detalj, lambda m, _: brutt(m.content), kilde=kilde)
 
 
-def _person_numbers(patient: Patient | None) -> tuple[str, ...]:
-    return tuple(ident.id for ident in patient.idents if ident.type.v in ("FNR", "DNR")) if patient is not None else ()
-
-
 def _bad_quantity(r: Utleveringsrapport) -> bool:
     if not r.utlevert or r.annullering or r.vare is None:
         return False
@@ -149,15 +147,15 @@ def _unknown_unit(r: Utleveringsrapport) -> bool:
 
 
 def _wrong_numbers(m: Mottatt, _: Facts) -> bool:
-    return not all(map(is_person_number, _person_numbers(m.head.patient)))
+    return not all(map(is_person_number, pasientens_nummer(m)))
 
 
 def _two_numbers(m: Mottatt, _: Facts) -> bool:
-    return len(_person_numbers(m.head.patient)) > 1
+    return len(pasientens_nummer(m)) > 1
 
 
 def _paper_without_number(m: Mottatt, _: Facts) -> bool:
-    return m.content.papirresept is True and not _person_numbers(m.head.patient)
+    return m.content.papirresept is True and not pasientens_nummer(m)
 
 
 def _other_utleverer(m: Mottatt, _: Facts) -> bool:
@@ -199,39 +197,53 @@ RULES = (
 # ------------------------------------------------------------------------------------------------------------- decision
 
 
-def needs(m: Mottatt) -> Needs:
-    """The prescription in any state; earlier dispensings only for an annulment; nothing for paper."""
+def needs(m: Mottatt, facts: Facts) -> Needs:
+    """The prescription in any state, and who subscribes to M8; earlier dispensings only for an annulment."""
     content: Utleveringsrapport = m.content
+    subscribed = content.utlevert and facts.m8_til is M8Til.ABONNENT
+    kort = tuple(nr for number in pasientens_nummer(m) for nr in facts.numre(number)) if subscribed else ()
     if content.papirresept or content.resept_id is None:
-        return Needs()
-    return Needs(resepter=(content.resept_id,), alle=True, dokumenter=content.annullering)
+        return Needs(kort=kort)
+    return Needs(resepter=(content.resept_id,), alle=True, dokumenter=content.annullering, kort=kort)
 
 
-def decide(m: Mottatt, tilstand: Tilstand, _: Facts, now: datetime) -> Decision:
+def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """What the report does to the prescription, and whom it must be told."""
     content: Utleveringsrapport = m.content
     if content.papirresept:
-        return Decision(owed=owed_reports_paper(_rapport(m)))
+        return Decision(owed=owed_reports_paper(_rapport(m), _kort(m, tilstand, facts), facts, norsk_dag(now)))
     resept = tilstand.resept(content.resept_id) if content.resept_id is not None else None
     if tilstand.tatt:
         return _refused(65, "MsgInfo/MsgId")
     if resept is None:
         return _refused(1, f"{_UL}/ReseptId")
-    if _other_patient(m, resept):
+    if _other_patient(m, resept, facts):
         return _refused(271, "Patient/Ident")
     if content.annullering:
-        return _annul(m, resept, tilstand, now)
+        return _annul(m, resept, tilstand, facts, now)
     if resept.las is not None and resept.las.her != m.head.sender.ident("HER"):
         return _refused(69, f"{_UL}/ReseptId")
-    return _dispense(m, resept, now) if content.utlevert else _cancel(resept, now)
+    return _dispense(m, resept, tilstand, facts, now) if content.utlevert else _cancel(resept, now)
 
 
-def _other_patient(m: Mottatt, resept: Resept) -> bool:
-    """271. A cancel may leave the patient out; a dispensing may not, or the check would be passed by saying nothing."""
-    numbers = _person_numbers(m.head.patient)
+def _kort(m: Mottatt, tilstand: Tilstand, facts: Facts) -> Pasientkort | None:
+    numbers = pasientens_nummer(m)
+    return tilstand.pasientkort(facts.numre(numbers[0])) if numbers else None
+
+
+def _owed(m: Mottatt, resept: Resept, tilstand: Tilstand, facts: Facts, now: datetime) -> tuple[Owed, ...]:
+    return owed_reports(_rapport(m), resept, _kort(m, tilstand, facts), facts, norsk_dag(now))
+
+
+def _other_patient(m: Mottatt, resept: Resept, facts: Facts) -> bool:
+    """271. A cancel may leave the patient out; a dispensing may not, or the check would be passed by saying nothing.
+
+    A person who was given a new number is the same under either.
+    """
+    numbers = pasientens_nummer(m)
     if not numbers:
         return m.content.utlevert and bool(resept.pasient.ident)
-    return numbers[0] != resept.pasient.ident and bool(resept.pasient.ident)
+    return bool(resept.pasient.ident) and resept.pasient.ident not in facts.numre(numbers[0])
 
 
 def _cancel(resept: Resept, now: datetime) -> Decision:
@@ -245,7 +257,7 @@ def _cancel(resept: Resept, now: datetime) -> Decision:
     )
 
 
-def _dispense(m: Mottatt, resept: Resept, now: datetime) -> Decision:
+def _dispense(m: Mottatt, resept: Resept, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     utlevering = _utlevering(m, resept)
     steg = Steg.UTLEVERT_AVSLUTTET if utlevering.avsluttet else Steg.UTLEVERT
     changed = step(resept, steg, now)
@@ -261,11 +273,11 @@ def _dispense(m: Mottatt, resept: Resept, now: datetime) -> Decision:
         changed=(changed,),
         utlevering=utlevering,
         hendelser=(_hendelse(resept, steg, changed),),
-        owed=(*owed_reports(_rapport(m), resept), *owed_recall(resept, changed, now)),
+        owed=(*_owed(m, resept, tilstand, facts, now), *owed_recall(resept, changed, now)),
     )
 
 
-def _annul(m: Mottatt, resept: Resept, tilstand: Tilstand, now: datetime) -> Decision:
+def _annul(m: Mottatt, resept: Resept, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """U5: by the pharmacy that reported the dispensing, once. The prescription is as if it had not been."""
     annulled = _annullable(m, resept, tilstand)
     if annulled is None:
@@ -286,7 +298,7 @@ def _annul(m: Mottatt, resept: Resept, tilstand: Tilstand, now: datetime) -> Dec
         changed=(changed,),
         annullert=annulled.msg_id,
         hendelser=(_hendelse(resept, steg, changed),),
-        owed=(*owed_reports(_rapport(m), resept), *owed_recall(resept, changed, now)),
+        owed=(*_owed(m, resept, tilstand, facts, now), *owed_recall(resept, changed, now)),
     )
 
 
@@ -323,7 +335,15 @@ def _fulfilled(ekspanm: Ekspederingsanmodning | None, *, dispensed: bool) -> Eks
 
 def _rapport(m: Mottatt) -> Rapport:
     content: Utleveringsrapport = m.content
-    return Rapport(str(m.msg_id), m.samtale, annullering=content.annullering, reservert=content.reservert)
+    return Rapport(
+        m10=str(m.msg_id),
+        samtale=m.samtale,
+        annullering=content.annullering,
+        reservert=content.reservert,
+        payload=m.payload,
+        patient=m.head.patient,
+        nummer=next(iter(pasientens_nummer(m)), ""),
+    )
 
 
 def _hendelse(resept: Resept, steg: Steg, changed: Resept) -> Hendelse:

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Owed, RefNr, Tilstand, refused
+from reseptformidler.domain.decision import (
+    Decision,
+    Finding,
+    Hendelse,
+    Needs,
+    Owed,
+    RefNr,
+    Tilstand,
+    Vedlegg,
+    refused,
+)
 from reseptformidler.domain.hode import HealthcareProfessional
 from reseptformidler.domain.ident import birth_date, is_dnr
 from reseptformidler.domain.livslop import Fase, Steg
@@ -16,15 +26,16 @@ from reseptformidler.meldinger.m1_innhold import M1, NS, Handelsvare, Legemiddel
 from reseptformidler.meldinger.m1_regler import REGLER, nummer, pasient
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.reasons import reason
+from reseptformidler.wire import rapport as skriv
 
 
-def needs(m: Mottatt) -> Needs:
+def needs(m: Mottatt, _facts: Facts) -> Needs:
     """What is known of the reference number. That the ReseptId is free shows when it is stored (`Tilstand.tatt`)."""
     refnr = m.content.refnr
     return Needs(refnr=(refnr,) if refnr else ())
 
 
-def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, now: datetime) -> Decision:
+def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """A new prescription, or why not."""
     if tilstand.tatt:
         return refused(Finding(reason(10), "MsgInfo/MsgId"))
@@ -37,7 +48,7 @@ def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, now: datetime) -> Deci
         new=resept,
         refnr=_bundet(refnr, resept) if refnr is not None else None,
         hendelser=(_fodsel(resept),),
-        owed=tuple(_skyldig(m, resept)),
+        owed=tuple(_skyldig(m, resept, facts)),
     )
 
 
@@ -123,7 +134,14 @@ def _pasient(m: Mottatt) -> Pasient:
 def _rekvirent(m: Mottatt) -> Rekvirent:
     person = avsender.rekvirent(m.head)
     return Rekvirent(
-        hpr=person.ident("HPR"), navn=_navn(person), her=m.head.sender.ident("HER"), org_navn=m.head.sender.name
+        hpr=person.ident("HPR"),
+        navn=_navn(person),
+        her=m.head.sender.ident("HER"),
+        org_navn=m.head.sender.name,
+        enh=m.head.sender.ident("ENH"),
+        fornavn=person.given_name,
+        mellomnavn=person.middle_name,
+        etternavn=person.family_name,
     )
 
 
@@ -149,6 +167,8 @@ def _vare(r: M1) -> Vare:
         mengde=r.vare.mengde,
         reiterasjon=r.vare.reiterasjon,
         bruk=forskrivning.bruk,
+        merkevare_id=forskrivning.id if forskrivning.form == "LegemiddelMerkevare" else "",
+        virkestoff_id=forskrivning.id if forskrivning.form == "LegemiddelVirkestoff" else "",
     )
 
 
@@ -174,20 +194,17 @@ def _fodsel(resept: Resept) -> Hendelse:
     )
 
 
-def _skyldig(m: Mottatt, resept: Resept) -> Iterator[Owed]:
+def _skyldig(m: Mottatt, resept: Resept, facts: Facts) -> Iterator[Owed]:
     """M14 to the authority (G2), M21 to the utleverer of a dispatch request (E1)."""
+    resept_id, samtale = resept.resept_id, resept.samtale
+    m1 = (Vedlegg(resept_id, resept_id),)
     if resept.status is Status.UNDER_BEHANDLING_SLV:
-        yield Owed("M14", "", resept.resept_id, m.head.msg_id_text, resept.samtale)
+        to, payload = facts.legemiddelverket.som_mottaker(), skriv.m14(str(resept_id))
+        yield Owed("M14", to, resept_id, m.head.msg_id_text, samtale, payload, m.head.patient, m1)
     if resept.ekspanm is not None:
-        p = resept.pasient
-        yield Owed(
-            "M21",
-            resept.ekspanm.her,
-            resept.resept_id,
-            m.head.msg_id_text,
-            resept.samtale,
-            content={"RefNr": resept.refnr, "Fnr": p.ident, "Navn": f"{p.fornavn} {p.etternavn}"},
-        )
+        assert facts.mottaker_ekspanm is not None
+        to, payload = facts.mottaker_ekspanm.som_mottaker(), skriv.m21(m.payload, resept)
+        yield Owed("M21", to, resept_id, m.head.msg_id_text, samtale, payload, m.head.patient)
 
 
 TYPE = MeldingType(

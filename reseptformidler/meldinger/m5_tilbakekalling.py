@@ -19,6 +19,7 @@ from reseptformidler.domain.resept import Resept, Tilbakekalt
 from reseptformidler.meldinger import avsender
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
+from reseptformidler.meldinger.rapportering import kvittering, owed_recall
 from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
 from reseptformidler.wire.msghead import read_uuid
@@ -49,7 +50,7 @@ def parse(payload: etree._Element) -> Tilbakekalling:
     )
 
 
-def needs(m: Mottatt) -> Needs:
+def needs(m: Mottatt, _facts: Facts) -> Needs:
     """The prescription in whatever state it is."""
     tilbakekalling: Tilbakekalling = m.content
     assert tilbakekalling.resept_id is not None
@@ -73,7 +74,8 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         notes=(Finding(reason(VENTER[til]), "Tilbakekalling/ReseptId"),) if til in VENTER else (),
         changed=(neste,),
         hendelser=(Hendelse(resept.resept_id, neste.versjon, Steg.TILBAKEKALT, livslop.fase(resept), til),),
-        owed=tuple(_skyldig(m, resept, til, now)),
+        owed=_skyldig(resept, neste, now),
+        kept_with=resept.resept_id,
     )
 
 
@@ -88,6 +90,7 @@ def _tilbakekalt(m: Mottatt, now: datetime) -> Tilbakekalt:
         merknad=tilbakekalling.merknad,
         ny_resept_id=tilbakekalling.ny_resept_id,
         samtale=m.samtale,
+        avsender=m.head.sender,
     )
 
 
@@ -123,14 +126,11 @@ def _gyldig_rett(person: Helsepersonell, m: Mottatt) -> bool:
     )
 
 
-def _skyldig(m: Mottatt, resept: Resept, til: Fase, now: datetime) -> Iterator[Owed]:
+def _skyldig(resept: Resept, neste: Resept, now: datetime) -> tuple[Owed, ...]:
     """M5.2 always; M7 to another original prescriber once the prescription is recalled (T3, T4)."""
-    status = "1" if til is Fase.T else "2"
-    tilbakekaller, msg_id = m.head.sender.ident("HER"), m.head.msg_id_text
-    yield Owed("M5.2", tilbakekaller, resept.resept_id, msg_id, m.samtale, content={"Status": status})
-    if til is Fase.T and avsender.rekvirent(m.head).ident("HPR") != resept.rekvirent.hpr:
-        innhold_m7 = {"Tidspunkt": now.isoformat(), "M5": msg_id}
-        yield Owed("M7", resept.rekvirent.her, resept.resept_id, msg_id, m.samtale, content=innhold_m7)
+    assert neste.tilbakekalt is not None
+    venter = kvittering(neste.tilbakekalt, neste, "2")
+    return owed_recall(resept, neste, now) or (venter,)
 
 
 REGLER = (

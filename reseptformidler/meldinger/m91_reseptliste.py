@@ -104,11 +104,11 @@ RULES = (
 )
 
 
-def needs(m: Mottatt) -> Needs:
+def needs(m: Mottatt, facts: Facts) -> Needs:
     """All that may be listed under each valid key; what of it this utleverer may see is judged by `decide`."""
     sok: Sok = m.content
     return Needs(
-        pasienter=(sok.fnr,) if is_person_number(sok.fnr) else (),
+        pasienter=facts.numre(sok.fnr) if is_person_number(sok.fnr) else (),
         refnr=sok.gyldige_refnr,
         nodsok=Nodsok(sok.fdato.isoformat(), sok.fornavn, sok.etternavn) if sok.hele_nodsoket and sok.fdato else None,
         alle=sok.ja("AlleResepter"),
@@ -123,7 +123,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         resept
         for resept in tilstand.resepter
         if _listed(resept, norsk_dag(now), alle=sok.ja("AlleResepter"))
-        and _sought(resept, sok)
+        and _sought(resept, sok, facts)
         and _visible(resept, sok, bandasjist=bandasjist)
     ]
     funnet.sort(key=lambda resept: (resept.forskrivningsdato, resept.mottatt), reverse=True)
@@ -138,14 +138,14 @@ def _listed(resept: Resept, dag: date, *, alle: bool) -> bool:
     return resept.las is not None or resept.utloper >= dag
 
 
-def _sought(resept: Resept, sok: Sok) -> bool:
+def _sought(resept: Resept, sok: Sok, facts: Facts) -> bool:
     """Whether one of the keys leads to it; with a Fnr and a RefNr either does (Q4).
 
     By name the store finds what sounds alike; unless that was asked for, the names must be the same, case apart.
     """
     if sok.nodsok:
         return sok.ja("FonetiskSok") or _same_name(resept.pasient, sok)
-    return (bool(sok.fnr) and resept.pasient.ident == sok.fnr) or resept.refnr in sok.gyldige_refnr
+    return resept.pasient.ident in facts.numre(sok.fnr) or resept.refnr in sok.gyldige_refnr
 
 
 def _same_name(pasient: Pasient, sok: Sok) -> bool:
@@ -188,5 +188,6 @@ M91 = MeldingType(
     rules=(*UTLEVERER, *RULES),
     needs=needs,
     decide=decide,
+    personer=lambda m: (m.content.fnr,) if m.content.fnr else (),
     only_reads=True,
 )

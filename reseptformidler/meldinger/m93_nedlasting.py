@@ -72,7 +72,7 @@ RULES = (
 )
 
 
-def needs(m: Mottatt) -> Needs:
+def needs(m: Mottatt, _facts: Facts) -> Needs:
     """The prescription in any state, with its M1 and what was dispensed on it; nothing for a Kansellering."""
     content: Foresporsel = m.content
     if content.kansellering is not None or content.resept_id is None:

@@ -25,6 +25,9 @@ class Avsendertype(Enum):
 
     REKVIRENT = "rekvirent"
     UTLEVERER = "utleverer"
+    NETTAPOTEK = "nettapotek"
+    KJERNEJOURNAL = "kjernejournal"
+    LEGEMIDDELVERKET = "legemiddelverket"
     ALLE = "alle"
 
 
@@ -65,6 +68,12 @@ class Rule:
     """Whether it looks at `Facts`; the file validator leaves such rules out."""
 
 
+def pasientens_nummer(m: Mottatt) -> tuple[str, ...]:
+    """The numbers of the head's patient."""
+    patient = m.head.patient
+    return tuple(i.id for i in patient.idents if i.type.v in ("FNR", "DNR")) if patient is not None else ()
+
+
 @dataclass(frozen=True, slots=True)
 class MeldingType:
     """All that is known of one message type."""
@@ -87,11 +96,13 @@ class MeldingType:
     """What answers it: "APPREC", or the type of a reply message (a refusal is then an AppRecFault)."""
     parse: Callable[[etree._Element], Any]
     rules: tuple[Rule, ...]
-    needs: Callable[[Mottatt], Needs]
+    needs: Callable[[Mottatt, Facts], Needs]
     decide: Callable[[Mottatt, Tilstand, Facts, datetime], Decision]
     """The last argument is `now`, with time zone."""
     annen_aktor: Callable[[Any], str] = lambda _: ""
     """HER-id of another organisation that the content names and the rules ask the registers about; empty for none."""
+    personer: Callable[[Mottatt], tuple[str, ...]] = pasientens_nummer
+    """National identity numbers that the registers are asked about: `Facts.personer`."""
     only_reads: bool = False
     """Whether it changes nothing: it may then be read from a standby."""
     screened: bool = False

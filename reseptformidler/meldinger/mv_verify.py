@@ -79,7 +79,7 @@ REGLER: tuple[Rule, ...] = (
 )
 
 
-def needs(_: Mottatt) -> Needs:
+def needs(_: Mottatt, _facts: Facts) -> Needs:
     """Nothing."""
     return Needs()
 

@@ -1,22 +1,24 @@
-"""Which messages a dispensing owes others (rules.md M1r–M9r): the report itself is made when the message is sent.
-
-`content` of each: M10 (MsgId of the report), Annullering, and what the sender of the message must know besides the
-stored documents. Values are plain JSON.
-"""
+"""Which messages a dispensing or a recall owes others, made of what caused them (rules.md M1r–M9r, T2–T4)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 
-from reseptformidler.domain.decision import Owed
-from reseptformidler.domain.resept import Resept, Status
+from lxml import etree
+
+from reseptformidler.domain.aktor import Facts, M8Til
+from reseptformidler.domain.decision import Owed, Vedlegg
+from reseptformidler.domain.hode import OID, HealthcareProfessional, Ident, Kode, Organisation, Patient
+from reseptformidler.domain.pasientkort import Pasientkort
+from reseptformidler.domain.resept import Resept, Status, Tilbakekalt
+from reseptformidler.wire import rapport as skriv
 
 
 @dataclass(frozen=True, slots=True)
 class Rapport:
-    """What a dispensing report (M10, never a cancel) says that decides who is told."""
+    """A dispensing report (M10, never a cancel) and what decides who is told of it."""
 
     m10: str
     """Its MsgId."""
@@ -24,26 +26,81 @@ class Rapport:
     annullering: bool
     reservert: bool
     """ReservasjonRapportFastlege: for this dispensing only (U12)."""
+    payload: etree._Element
+    patient: Patient | None
+    nummer: str
+    """The patient's national number as the report gives it, empty without one."""
 
 
-def owed_reports(rapport: Rapport, resept: Resept) -> tuple[Owed, ...]:
+def owed_reports(
+    rapport: Rapport, resept: Resept, kort: Pasientkort | None, facts: Facts, dag: date
+) -> tuple[Owed, ...]:
     """M6 to the prescriber, M8 to the fastlege, M8.1 to Kjernejournal, M20 to Legemiddelverket: of an e-prescription.
 
-    `resept` as it was before the report. Whether the prescriber is the fastlege (M3r c) shows once that one is found.
+    `resept` as it was before the report. `kort`: who subscribes to M8; `dag`: the day in Norway.
     """
-    owed = [_owed("M6", rapport, resept, receiver=resept.rekvirent.her)]
-    if not rapport.reservert and not resept.eget_navn and resept.pasient.ident:
-        owed.append(_owed("M8", rapport, resept, RekvirentId=resept.rekvirent.hpr))
-    owed.append(_owed("M8.1", rapport, resept))
+    m1 = (Vedlegg(resept.resept_id, resept.resept_id),)
+    owed = [_owed("M6", rapport, resept, resept.rekvirent.som_mottaker(), skriv.m6(rapport.payload, rapport.m10))]
+    if not resept.eget_navn and not resept.last:
+        leger = (lege for lege in _fastleger(rapport, kort, facts, dag) if _hpr(lege) != resept.rekvirent.hpr)
+        owed += [_owed("M8", rapport, resept, lege, skriv.m8(rapport.payload, rapport.m10), m1) for lege in leger]
+    til_kj = facts.kjernejournal.som_mottaker()
+    owed.append(_owed("M8.1", rapport, resept, til_kj, skriv.m81(rapport.payload, rapport.m10, resept), m1))
     if resept.soknad_slv and resept.siste_utlevering is None and not rapport.annullering:
-        owed.append(_owed("M20", rapport, resept))
+        owed.append(
+            _owed("M20", rapport, resept, facts.legemiddelverket.som_mottaker(), skriv.m20(rapport.payload), m1)
+        )
     return tuple(owed)
 
 
-def owed_reports_paper(rapport: Rapport) -> tuple[Owed, ...]:
+def owed_reports_paper(rapport: Rapport, kort: Pasientkort | None, facts: Facts, dag: date) -> tuple[Owed, ...]:
     """Of a paper prescription: M8.1 always, M8 unless reserved (M8r); there is no M1 and no address for an M6."""
-    kinds = ("M8.1",) if rapport.reservert else ("M8", "M8.1")
-    return tuple(_owed(kind, rapport, None) for kind in kinds)
+    m8 = skriv.m8(rapport.payload, rapport.m10)
+    til_kj, m81 = facts.kjernejournal.som_mottaker(), skriv.m81(rapport.payload, rapport.m10, None)
+    leger = _fastleger(rapport, kort, facts, dag)
+    return (*(_owed("M8", rapport, None, lege, m8) for lege in leger), _owed("M8.1", rapport, None, til_kj, m81))
+
+
+def _fastleger(rapport: Rapport, kort: Pasientkort | None, facts: Facts, dag: date) -> Iterator[Organisation]:
+    """Who is sent M8: nobody where the patient reserved (b), else who subscribes (M3r) or the fastlege (M4r)."""
+    if rapport.reservert:
+        return
+    if facts.m8_til is M8Til.ABONNENT:
+        yield from (a.organisasjon for a in (kort.abonnement if kort is not None else ()) if a.til >= dag)
+        return
+    person = facts.personer.get(rapport.nummer)
+    if person is not None and person.fastlege is not None:
+        lege = person.fastlege
+        navn = HealthcareProfessional(
+            family_name=lege.etternavn,
+            given_name=lege.fornavn,
+            idents=(Ident(lege.hpr, Kode("HPR", "HPR-nummer", f"{OID}8116")),),
+        )
+        yield lege.kontor.som_mottaker(navn)
+
+
+def _hpr(lege: Organisation) -> str:
+    return lege.professional.ident("HPR") if lege.professional is not None else ""
+
+
+def _owed(
+    kind: str,
+    rapport: Rapport,
+    resept: Resept | None,
+    to: Organisation,
+    payload: bytes,
+    attachments: tuple[Vedlegg, ...] = (),
+) -> Owed:
+    return Owed(
+        type=kind,
+        to=to,
+        resept_id=resept.resept_id if resept is not None else None,
+        ref_to_parent=rapport.m10,
+        ref_to_conversation=rapport.samtale,
+        payload=payload,
+        patient=rapport.patient,
+        attachments=attachments,
+    )
 
 
 def owed_recall(before: Resept, after: Resept, now: datetime) -> tuple[Owed, ...]:
@@ -54,20 +111,20 @@ def owed_recall(before: Resept, after: Resept, now: datetime) -> tuple[Owed, ...
     recall = after.tilbakekalt
     if recall is None or before.status is Status.TILBAKEKALT or after.status is not Status.TILBAKEKALT:
         return ()
-    m5 = str(recall.msg_id)
-    receipt = Owed("M5.2", recall.her, after.resept_id, m5, recall.samtale, content={"Status": "1"})
-    if recall.hpr == after.rekvirent.hpr:
-        return (receipt,)
-    told = {"Tidspunkt": now.isoformat(), "M5": m5}
-    return (receipt, Owed("M7", after.rekvirent.her, after.resept_id, m5, recall.samtale, content=told))
+    return tuple(owed_done_recall(recall, after, now))
 
 
-def _owed(kind: str, rapport: Rapport, resept: Resept | None, *, receiver: str = "", **content: Any) -> Owed:
-    return Owed(
-        type=kind,
-        receiver=receiver,
-        resept_id=resept.resept_id if resept is not None else None,
-        ref_to_parent=rapport.m10,
-        ref_to_conversation=rapport.samtale,
-        content={"M10": rapport.m10, "Annullering": rapport.annullering, **content},
-    )
+def owed_done_recall(recall: Tilbakekalt, resept: Resept, now: datetime) -> Iterator[Owed]:
+    """M5.2 and M7 of a recall that takes effect now."""
+    yield kvittering(recall, resept, "1")
+    if recall.hpr.zfill(9) != resept.rekvirent.hpr:
+        m5 = str(recall.msg_id)
+        attached = (Vedlegg(resept.resept_id, recall.msg_id),)
+        to, payload = resept.rekvirent.som_mottaker(), skriv.m7(now)
+        yield Owed("M7", to, resept.resept_id, m5, recall.samtale, payload, attachments=attached)
+
+
+def kvittering(recall: Tilbakekalt, resept: Resept, status: str) -> Owed:
+    """M5.2 to who recalled; `status` of list 7503."""
+    payload = skriv.m52(str(resept.resept_id), status)
+    return Owed("M5.2", recall.mottaker, resept.resept_id, str(recall.msg_id), recall.samtale, payload)

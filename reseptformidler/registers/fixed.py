@@ -6,6 +6,7 @@ The format is TOML, described in docs/registers.md; every value is checked when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +15,29 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from reseptformidler.domain import ident
-from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
+from reseptformidler.domain.aktor import (
+    KJERNEJOURNAL,
+    LEGEMIDDELVERKET,
+    Aktor,
+    Aktortype,
+    Fastlege,
+    Forelder,
+    Helsepersonell,
+    Person,
+)
 from reseptformidler.registers.files import read
+
+
+@dataclass(frozen=True, slots=True)
+class Registrert:
+    """A person as the files have it: `Person`, with the fastlege by HPR number and by HER-id of the office."""
+
+    numre: tuple[str, ...]
+    gradert: bool = False
+    foreldre: tuple[Forelder, ...] = ()
+    sperret: frozenset[str] = frozenset()
+    fastlege: str = ""
+    fastlege_her: str = ""
 
 
 class FixedRegisters:
@@ -27,12 +49,14 @@ class FixedRegisters:
         helsepersonell: Iterable[Helsepersonell] = (),
         kort: Mapping[str, str] = MappingProxyType({}),
         refnr: Mapping[str, str] = MappingProxyType({}),
+        personer: Iterable[Registrert] = (),
     ) -> None:
         """`kort`: HPR number by the subject serialNumber of a person's certificates; `refnr`: HPR number by RefNr."""
         self._aktorer = {aktor.her: aktor for aktor in aktorer}
         self._helsepersonell = {person.hpr: person for person in helsepersonell}
         self._kort = dict(kort)
         self._refnr = dict(refnr)
+        self._personer = {nummer: person for person in personer for nummer in person.numre}
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> FixedRegisters:
@@ -49,6 +73,7 @@ class FixedRegisters:
             (*self._helsepersonell.values(), *later._helsepersonell.values()),
             self._kort | later._kort,
             self._refnr | later._refnr,
+            (*self._personer.values(), *later._personer.values()),
         )
 
     def aktor(self, her: str) -> Aktor | None:
@@ -58,6 +83,38 @@ class FixedRegisters:
     def helsepersonell_by_person(self, subject_serial: str) -> Helsepersonell | None:
         """Who holds certificates with this subject serialNumber: the authority's person service and HPR in one."""
         return self._helsepersonell.get(self._kort.get(subject_serial, ""))
+
+    def personer(self, numre: Iterable[str]) -> dict[str, Person]:
+        """What is known of the persons with these national identity numbers, former ones too."""
+        known = ((nummer, self._personer.get(nummer)) for nummer in numre)
+        return {nummer: self._person(found) for nummer, found in known if found is not None}
+
+    def _person(self, registrert: Registrert) -> Person:
+        lege, kontor = self._helsepersonell.get(registrert.fastlege), self._aktorer.get(registrert.fastlege_her)
+        return Person(
+            numre=registrert.numre,
+            gradert=registrert.gradert,
+            foreldre=tuple(map(self._forelder, registrert.foreldre)),
+            sperret=registrert.sperret,
+            fastlege=Fastlege(lege.hpr, lege.fornavn, lege.etternavn, kontor) if lege and kontor else None,
+        )
+
+    def _forelder(self, forelder: Forelder) -> Forelder:
+        registrert = self._personer.get(forelder.nummer)
+        return forelder if registrert is None else replace(forelder, gradert=registrert.gradert)
+
+    @property
+    def legemiddelverket(self) -> Aktor:
+        """The authority for exemptions."""
+        return self._first(Aktortype.LEGEMIDDELVERKET) or LEGEMIDDELVERKET
+
+    @property
+    def kjernejournal(self) -> Aktor:
+        """The national summary record."""
+        return self._first(Aktortype.KJERNEJOURNAL) or KJERNEJOURNAL
+
+    def _first(self, type_: Aktortype) -> Aktor | None:
+        return next((aktor for aktor in self._aktorer.values() if aktor.type is type_), None)
 
     @property
     def aktorer(self) -> tuple[Aktor, ...]:
@@ -136,6 +193,35 @@ class HelsepersonellEntry(_Entry):
         return Helsepersonell(**self.model_dump(exclude={"kort"}))
 
 
+class ForelderEntry(_Entry):
+    """A parent in [[person]]: the national identity number, and whether he or she has parental responsibility."""
+
+    nummer: PersonNr
+    foreldreansvar: bool = True
+
+
+class PersonEntry(_Entry):
+    """[[person]]: the fields of `Person`; the fastlege by HPR number and HER-id of the office."""
+
+    numre: tuple[PersonNr, ...] = Field(min_length=1)
+    gradert: bool = False
+    foreldre: tuple[ForelderEntry, ...] = ()
+    sperret: frozenset[Hpr] = frozenset()
+    fastlege: Hpr | None = None
+    fastlege_her: Her | None = None
+
+    def value(self) -> Registrert:
+        """As the registers have it."""
+        return Registrert(
+            numre=self.numre,
+            gradert=self.gradert,
+            foreldre=tuple(Forelder(one.nummer, one.foreldreansvar) for one in self.foreldre),
+            sperret=self.sperret,
+            fastlege=self.fastlege or "",
+            fastlege_her=self.fastlege_her or "",
+        )
+
+
 class RefnrEntry(_Entry):
     """[[refnr]]: a series of reference numbers that one prescriber was given."""
 
@@ -149,6 +235,7 @@ class RegisterFile(_Entry):
     aktor: tuple[AktorEntry, ...] = ()
     helsepersonell: tuple[HelsepersonellEntry, ...] = ()
     refnr: tuple[RefnrEntry, ...] = ()
+    person: tuple[PersonEntry, ...] = ()
 
     @model_validator(mode="after")
     def _keys_once(self) -> RegisterFile:
@@ -156,6 +243,7 @@ class RegisterFile(_Entry):
         _once("helsepersonell: hpr", (one.hpr for one in self.helsepersonell))
         _once("helsepersonell: kort", (kort for one in self.helsepersonell for kort in one.kort))
         _once("refnr: numre", (number for one in self.refnr for number in one.numre))
+        _once("person: numre", (number for one in self.person for number in one.numre))
         return self
 
     def registers(self) -> FixedRegisters:
@@ -165,6 +253,7 @@ class RegisterFile(_Entry):
             (one.value() for one in self.helsepersonell),
             {kort: one.hpr for one in self.helsepersonell for kort in one.kort},
             {number: one.hpr for one in self.refnr for number in one.numre},
+            (one.value() for one in self.person),
         )
 
 

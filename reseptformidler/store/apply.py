@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from reseptformidler.domain.decision import Decision, Hendelse, Owed, Tilstand
+from reseptformidler.domain.decision import Decision, Hendelse, Tilstand
+from reseptformidler.domain.pasientkort import Pasientkort
 from reseptformidler.domain.resept import Resept
-from reseptformidler.store.encode import Encoder
+from reseptformidler.store.encode import Encoder, Outgoing
 from reseptformidler.store.item import Item, Seen
 from reseptformidler.store.queries import Connection, commit
 
 Row = tuple[object, ...]
-WIDTHS = (10, 10, 8, 6, 4, 5, 9, 11, 6)
+WIDTHS = (10, 10, 8, 6, 4, 5, 9, 12, 6, 3, 8, 4)
 """Of the rows in each list of `Rows`."""
 
 
@@ -35,6 +36,8 @@ class Decided:
     tilstand: Tilstand
     decision: Decision
     answer: bytes
+    outgoing: tuple[tuple[UUID, bytes], ...] = ()
+    """The messages of `decision.owed`: MsgId, and the message without its attachments."""
     seen: tuple[Seen, ...] = ()
     """What was read from a standby: it is committed only if the primary holds the same."""
 
@@ -50,8 +53,9 @@ class Decided:
     def touches(self) -> frozenset[Hashable]:
         """What it changes, which no other message of its batch may change."""
         decision = self.decision
-        numbers = {decision.refnr.refnr} if decision.refnr else set()
-        return frozenset({resept.resept_id for resept in _versions(decision)} | numbers)
+        numbers = {number.refnr for number in (decision.refnr, *decision.issued) if number is not None}
+        cards = {decision.kort.ident} if decision.kort is not None else set()
+        return frozenset({resept.resept_id for resept in _versions(decision)} | numbers | cards)
 
 
 @dataclass(slots=True)
@@ -67,6 +71,9 @@ class Rows:
     event: list[Row] = field(default_factory=list)
     owed: list[Row] = field(default_factory=list)
     seen: list[Row] = field(default_factory=list)
+    issued: list[Row] = field(default_factory=list)
+    card: list[Row] = field(default_factory=list)
+    card_document: list[Row] = field(default_factory=list)
 
     def arguments(self) -> list[Sequence[object]]:
         """The rows column by column, in the order of the statement's parameters."""
@@ -83,7 +90,8 @@ def rows_of(encoder: Encoder, nr: int, decided: Decided) -> Rows:
     item, decision = decided.item, decided.decision
     rows = Rows()
     document = _document(encoder, nr, decided)
-    rows.message.append(_message(encoder, nr, decided, in_inbox=document is None))
+    kept = document is not None or _is_held(decided)
+    rows.message.append(_message(encoder, nr, decided, in_inbox=not kept))
     if document is not None:
         rows.document.append(document)
     if decision.new is not None:
@@ -94,8 +102,14 @@ def rows_of(encoder: Encoder, nr: int, decided: Decided) -> Rows:
     if decision.refnr is not None:
         rows.binding.append(_binding(encoder, nr, decided))
     rows.event.extend(_event(nr, item, event) for event in decision.hendelser)
-    rows.owed.extend(_owed(encoder, nr, item, lopenr, owed) for lopenr, owed in enumerate(decision.owed))
+    rows.owed.extend(_owed(encoder, nr, decided, lopenr) for lopenr in range(len(decision.owed)))
     rows.seen.extend((nr, one.pasient, one.refnr, one.nodsok, one.alle, one.versjoner) for one in decided.seen)
+    rows.issued.extend((nr, encoder.refnr_hash(one.refnr), encoder.refnr(one)) for one in decision.issued)
+    if decision.kort is not None:
+        rows.card.append(_card(encoder, nr, decision.kort))
+        if _is_held(decided):
+            sealed = encoder.kort_dokument(decision.kort.kort_id, item.msg_id, item.octets)
+            rows.card_document.append((nr, decision.kort.kort_id, item.msg_id, sealed))
     return rows
 
 
@@ -133,10 +147,24 @@ def _event(nr: int, item: Item, e: Hendelse) -> Row:
     return (nr, item.received, e.resept_id, e.versjon, *step, item.sender, item.msg_id)
 
 
-def _owed(encoder: Encoder, nr: int, item: Item, lopenr: int, o: Owed) -> Row:
+def _owed(encoder: Encoder, nr: int, decided: Decided, lopenr: int) -> Row:
+    item, o = decided.item, decided.decision.owed[lopenr]
+    melding_id, message = decided.outgoing[lopenr]
     refs = (o.resept_id, o.ref_to_parent, o.ref_to_conversation)
-    content = encoder.owed(item.sender, item.msg_id, lopenr, o)
-    return (nr, item.received, item.sender, item.msg_id, lopenr, o.type, o.receiver, *refs, content)
+    content = encoder.owed(item.sender, item.msg_id, lopenr, Outgoing(message, o.attachments))
+    return (nr, item.received, item.sender, item.msg_id, lopenr, o.type, o.receiver, *refs, content, melding_id)
+
+
+def _card(encoder: Encoder, nr: int, kort: Pasientkort) -> Row:
+    held = ",".join(str(one.msg_id) for one in kort.meldinger)
+    name = (nr, kort.kort_id, encoder.pasient_hash(kort.ident), kort.versjon, kort.endret)
+    return (*name, ",".join(kort.parter), held, encoder.kort(kort))
+
+
+def _is_held(decided: Decided) -> bool:
+    """Whether the message stands with the patient's card, and so not in the inbox."""
+    kort = decided.decision.kort
+    return kort is not None and any(one.msg_id == decided.item.msg_id for one in kort.meldinger)
 
 
 def _binding(encoder: Encoder, nr: int, decided: Decided) -> Row:
@@ -156,6 +184,8 @@ def _document(encoder: Encoder, nr: int, decided: Decided) -> Row | None:
         resept_id = decision.utlevering.resept_id
     elif decision.annullert is not None:
         resept_id = _annulled_resept(decided)
+    elif decision.kept_with is not None:
+        resept_id = decision.kept_with
     else:
         return None
     utlevering = encoder.utlevering(decision.utlevering) if decision.utlevering else None
@@ -179,9 +209,12 @@ def _check(item: Item, tilstand: Tilstand, decision: Decision) -> None:
     if not decision.accepted:
         assert decision == Decision(refusals=decision.refusals), "a refusal changes nothing"
     assert len({r.resept_id for r in versions}) == len(versions), "one version at a time"
-    assert sorted((r.resept_id, r.versjon) for r in versions) == sorted(
+    kort = [(decision.kort.kort_id, decision.kort.versjon)] if decision.kort is not None else []
+    assert sorted([*((r.resept_id, r.versjon) for r in versions), *kort]) == sorted(
         (h.resept_id, h.versjon) for h in decision.hendelser
     ), "each new version has one row of history"
+    if decision.kort is not None:
+        _check_card(item, tilstand, decision.kort)
     if decision.new is not None:
         assert (decision.new.resept_id, decision.new.versjon) == (item.msg_id, 1), "a prescription is named by its M1"
         assert decision.new.las is None, "a prescription is born without a lock"
@@ -189,6 +222,8 @@ def _check(item: Item, tilstand: Tilstand, decision: Decision) -> None:
         _check_change(tilstand.resept(resept.resept_id), resept)
     owed_of = {owed.resept_id for owed in decision.owed} - {None}
     assert owed_of <= {r.resept_id for r in versions}, "what a prescription owes is numbered under its lock"
+    if decision.kept_with is not None:
+        assert decision.kept_with in {r.resept_id for r in decision.changed}, "kept with a prescription it changed"
     if decision.utlevering is not None:
         _check_utlevering(item, tilstand, decision)
     if decision.annullert is not None:
@@ -197,6 +232,9 @@ def _check(item: Item, tilstand: Tilstand, decision: Decision) -> None:
         before = tilstand.refnummer(decision.refnr.refnr)
         assert before is not None, "only an issued reference number is bound"
         assert before.pasient in (None, decision.refnr.pasient), "a bound reference number stays bound"
+    issued = {one.refnr for one in decision.issued}
+    assert len(issued) == len(decision.issued), "each number is issued once"
+    assert issued <= set(tilstand.ledige_refnr), "what is issued was nobody's"
 
 
 def _check_change(before: Resept | None, after: Resept) -> None:
@@ -205,6 +243,16 @@ def _check_change(before: Resept | None, after: Resept) -> None:
     assert _written_once(after) == _written_once(before), "what a prescription is found and swept by never changes"
     if before.las is not None and after.las is not None:
         assert before.las.her == after.las.her, "a prescription under ekspedering belongs to one utleverer"
+
+
+def _check_card(item: Item, tilstand: Tilstand, kort: Pasientkort) -> None:
+    before = tilstand.pasientkort((kort.ident,))
+    known = {one.msg_id for one in before.meldinger} if before is not None else set()
+    assert {one.msg_id for one in kort.meldinger} <= known | {item.msg_id}, "a card holds what was held, and this one"
+    if before is None:
+        assert (kort.kort_id, kort.versjon) == (item.msg_id, 1), "a card is named by the message that made it"
+    else:
+        assert (kort.kort_id, kort.versjon) == (before.kort_id, before.versjon + 1), "versions follow each other"
 
 
 def _written_once(r: Resept) -> tuple[object, ...]:

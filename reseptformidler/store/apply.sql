@@ -3,7 +3,7 @@
 -- nothing. What became of each: applied, duplicate (its first answer is stored), taken (the prescription or document
 -- it would create is another message's), conflict (the state has moved since it was read: decide again).
 --
--- Locks are taken in one order everywhere: prescriptions by id, then reference numbers, then claims. A guard that had
+-- Locks are taken in one order everywhere: prescriptions by id, reference numbers, patient cards, claims. A guard that had
 -- to wait for its row is judged again on the row as it is then. `nr` and `msg_id` each tell a message from the others
 -- of its batch. No join of two sets: each table is reached by key, whatever the planner knows (pool.py).
 WITH message AS (
@@ -37,12 +37,20 @@ WITH message AS (
 ), owed AS (
     SELECT * FROM unnest(
         $53::int[], $54::timestamptz[], $55::text[], $56::uuid[], $57::int[], $58::text[], $59::text[], $60::uuid[],
-        $61::text[], $62::text[], $63::bytea[]
+        $61::text[], $62::text[], $63::bytea[], $64::uuid[]
     ) AS o (nr, opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent, ref_to_conversation,
-            innhold)
+            innhold, melding_id)
 ), seen AS (
-    SELECT * FROM unnest($64::int[], $65::bytea[], $66::bytea[], $67::bytea[], $68::bool[], $69::text[])
+    SELECT * FROM unnest($65::int[], $66::bytea[], $67::bytea[], $68::bytea[], $69::bool[], $70::text[])
         AS s (nr, pasient, refnr, nodsok, alle, versjoner)
+), issued AS (
+    SELECT * FROM unnest($71::int[], $72::bytea[], $73::bytea[]) AS i (nr, refnr, innhold)
+), card AS (
+    SELECT * FROM unnest(
+        $74::int[], $75::uuid[], $76::bytea[], $77::int[], $78::timestamptz[], $79::text[], $80::text[], $81::bytea[]
+    ) AS c (nr, kort_id, pasient, versjon, endret, parter, holdt, innhold)
+), card_document AS (
+    SELECT * FROM unnest($82::int[], $83::uuid[], $84::uuid[], $85::bytea[]) AS d (nr, kort_id, msg_id, dokument)
 ),
 held AS (
     SELECT c.nr FROM changed c JOIN resept r ON r.resept_id = c.resept_id AND r.versjon = c.versjon - 1
@@ -52,6 +60,16 @@ bound AS (
     SELECT b.nr FROM binding b JOIN refnr n ON n.refnr = b.refnr AND n.pasient IS NOT DISTINCT FROM b.forrige
     WHERE (SELECT count(*) FROM held) >= 0
     ORDER BY n.refnr FOR UPDATE OF n
+),
+carded AS ( -- a card's first version: none may be there (one that another makes meanwhile is a unique violation)
+    SELECT c.nr FROM card c
+    WHERE c.versjon = 1 AND NOT EXISTS (SELECT FROM pasientkort k WHERE k.pasient = c.pasient)
+    UNION ALL
+    SELECT nr FROM (
+        SELECT c.nr FROM card c JOIN pasientkort k ON k.pasient = c.pasient AND k.versjon = c.versjon - 1
+        WHERE (SELECT count(*) FROM bound) >= 0
+        ORDER BY k.kort_id FOR UPDATE OF k
+    ) later
 ),
 taken AS (
     SELECT d.nr FROM document d
@@ -76,6 +94,8 @@ unheld AS (
     SELECT nr FROM (SELECT nr FROM changed EXCEPT ALL SELECT nr FROM held) c
     UNION ALL
     SELECT nr FROM (SELECT nr FROM binding EXCEPT ALL SELECT nr FROM bound) b
+    UNION ALL
+    SELECT nr FROM (SELECT nr FROM card EXCEPT ALL SELECT nr FROM carded) k
     UNION ALL
     SELECT nr FROM stale
 ),
@@ -122,10 +142,32 @@ write_event AS (
 ),
 write_owed AS (
     INSERT INTO utboks (opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent,
-                        ref_to_conversation, neste, innhold)
+                        ref_to_conversation, neste, innhold, melding_id)
     SELECT opprettet, avsender, msg_id, lopenr, type, mottaker, resept_id, ref_to_parent, ref_to_conversation,
-           least(opprettet, now()), innhold -- a process whose clock is ahead must not hold it back
+           least(opprettet, now()), innhold, melding_id -- a process whose clock is ahead must not hold it back
     FROM owed WHERE nr = ANY (ARRAY (SELECT nr FROM done))
+),
+write_issued AS (
+    INSERT INTO refnr (refnr, innhold) SELECT refnr, innhold FROM issued WHERE nr = ANY (ARRAY (SELECT nr FROM done))
+),
+write_card AS (
+    INSERT INTO pasientkort (kort_id, pasient, versjon, endret, parter, innhold)
+    SELECT kort_id, pasient, versjon, endret, string_to_array(parter, ','), innhold
+    FROM card WHERE versjon = 1 AND nr = ANY (ARRAY (SELECT nr FROM done))
+),
+write_card_change AS (
+    UPDATE pasientkort k SET versjon = c.versjon, endret = c.endret, parter = string_to_array(c.parter, ','),
+        innhold = c.innhold
+    FROM card c WHERE c.versjon > 1 AND k.kort_id = c.kort_id AND c.nr = ANY (ARRAY (SELECT nr FROM done))
+),
+drop_card_document AS ( -- what a card no longer holds
+    DELETE FROM pasientkort_dokument d USING card c
+    WHERE c.versjon > 1 AND d.kort_id = c.kort_id AND d.msg_id <> ALL (string_to_array(c.holdt, ',')::uuid[])
+      AND c.nr = ANY (ARRAY (SELECT nr FROM done))
+),
+write_card_document AS (
+    INSERT INTO pasientkort_dokument (kort_id, msg_id, dokument)
+    SELECT kort_id, msg_id, dokument FROM card_document WHERE nr = ANY (ARRAY (SELECT nr FROM done))
 ),
 write_message AS (
     INSERT INTO innboks (mottatt, avsender, msg_id, type, godtatt, arsaker, melding, svar)

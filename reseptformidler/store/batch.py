@@ -253,7 +253,8 @@ class Batcher:
         tilstand = replace(loaded.tilstand(item.needs), tatt=waiting.taken)
         decision = item.decide(tilstand)
         seen = loaded.seen(item.needs) if from_standby else ()
-        return Decided(item, tilstand, decision, item.render(decision), seen)
+        outgoing = tuple(map(item.render_owed, decision.owed))
+        return Decided(item, tilstand, decision, item.render(decision), outgoing, seen)
 
     async def _repeat(self, connection: Connection, repeated: Sequence[_Waiting]) -> None:
         answers = await load_repeats(connection, self._encoder, self._keys, [waiting.item for waiting in repeated])

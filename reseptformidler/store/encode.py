@@ -9,22 +9,35 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
-from reseptformidler.domain.decision import Needs, Nodsok, Owed, RefNr
+from reseptformidler.domain.decision import Needs, Nodsok, RefNr, Vedlegg
+from reseptformidler.domain.pasientkort import Pasientkort
 from reseptformidler.domain.resept import Resept, Utlevering
 from reseptformidler.store.seal import Sealer, Unsealable
 
 T = TypeVar("T")
 
 _VERSION = b"\x01"
+_WHOLE = b"\x02"
+"""Of what is owed: the message as it is sent, after a line that names its attachments. Version 1 held facts alone."""
 _RESEPT = TypeAdapter(Resept)
 _UTLEVERING = TypeAdapter(Utlevering)
+_KORT = TypeAdapter(Pasientkort)
+_ATTACHMENTS = TypeAdapter(tuple[Vedlegg, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An asynchronous message as it was recorded: the message without its attachments, and which those are."""
+
+    message: bytes
+    attachments: tuple[Vedlegg, ...] = ()
 
 
 class Encoder:
@@ -73,16 +86,38 @@ class Encoder:
         """The answer as it was given first."""
         return self._sealer.open("svar", msg_id.bytes + avsender.encode(), sealed)
 
-    def owed(self, avsender: str, msg_id: UUID, lopenr: int, owed: Owed) -> bytes:
-        """The facts of an asynchronous message."""
-        record = msg_id.bytes + lopenr.to_bytes(2, "big") + avsender.encode()
-        return self._sealer.seal("utboks", record, _VERSION + to_json(dict(owed.content)))
+    def owed(self, avsender: str, msg_id: UUID, lopenr: int, outgoing: Outgoing) -> bytes:
+        """An asynchronous message that the message of that sender and MsgId owes."""
+        attachments = _ATTACHMENTS.dump_json(outgoing.attachments)
+        plain = b"".join((_WHOLE, attachments, b"\n", outgoing.message))
+        return self._sealer.seal("utboks", _owed_by(avsender, msg_id, lopenr), plain)
 
-    def open_owed(self, avsender: str, msg_id: UUID, lopenr: int, sealed: bytes) -> Mapping[str, Any]:
-        """The facts as they were given."""
-        record = msg_id.bytes + lopenr.to_bytes(2, "big") + avsender.encode()
-        content: Mapping[str, Any] = from_json(_json(self._sealer.open("utboks", record, sealed)))
-        return content
+    def open_owed(self, avsender: str, msg_id: UUID, lopenr: int, sealed: bytes) -> Outgoing | Mapping[str, Any]:
+        """The message; of what an older release recorded, its facts."""
+        plain = self._sealer.open("utboks", _owed_by(avsender, msg_id, lopenr), sealed)
+        if plain[:1] != _WHOLE:
+            facts: Mapping[str, Any] = from_json(_json(plain))
+            return facts
+        attachments, _, message = plain[1:].partition(b"\n")
+        return Outgoing(message, _ATTACHMENTS.validate_json(attachments))
+
+    def kort(self, kort: Pasientkort) -> bytes:
+        """One version of a patient's card."""
+        plain = _VERSION + _KORT.dump_json(kort, exclude_defaults=True)
+        return self._sealer.seal("kort", self.pasient_hash(kort.ident) + kort.versjon.to_bytes(4, "big"), plain)
+
+    def open_kort(self, pasient_hash: bytes, versjon: int, sealed: bytes) -> Pasientkort:
+        """The card that stands in a row of that hash and version; Unsealable for any other."""
+        plain = self._sealer.open("kort", pasient_hash + versjon.to_bytes(4, "big"), sealed)
+        return _decode(_KORT, plain)
+
+    def kort_dokument(self, kort_id: UUID, msg_id: UUID, octets: bytes) -> bytes:
+        """A message that a patient's card holds, byte for byte."""
+        return self._sealer.seal("kortdok", kort_id.bytes + msg_id.bytes, octets)
+
+    def open_kort_dokument(self, kort_id: UUID, msg_id: UUID, sealed: bytes) -> bytes:
+        """The message as it came."""
+        return self._sealer.open("kortdok", kort_id.bytes + msg_id.bytes, sealed)
 
     def refnr(self, refnr: RefNr) -> bytes:
         """Whose a reference number is."""
@@ -141,6 +176,10 @@ def sound(name: str) -> str:
     heard = _SPELLING.sub(lambda spelling: _SOUNDS[spelling[0]], unicodedata.normalize("NFC", name).casefold())
     plain = heard if heard.isascii() else unicodedata.normalize("NFKD", heard)
     return _DOUBLED.sub(r"\1", _SILENT.sub("", plain))
+
+
+def _owed_by(avsender: str, msg_id: UUID, lopenr: int) -> bytes:
+    return msg_id.bytes + lopenr.to_bytes(2, "big") + avsender.encode()
 
 
 def _version_of(resept_id: UUID, versjon: int) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from reseptformidler.domain.decision import Decision, Needs, Tilstand
+from reseptformidler.domain.decision import Decision, Needs, Owed, Tilstand
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Item:
     needs: Needs
     decide: Callable[[Tilstand], Decision]
     render: Callable[[Decision], bytes]
+    render_owed: Callable[[Owed], tuple[UUID, bytes]]
+    """An owed message: its MsgId (version 7, of `received`), and the message without its attachments."""
     only_reads: bool = False
     """It changes nothing but its own claim: a standby's state may do, if the primary confirms it at the commit."""
 

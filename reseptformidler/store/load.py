@@ -11,12 +11,13 @@ from uuid import UUID
 
 import asyncpg
 
-from reseptformidler.domain.decision import Needs, RefNr, Tilstand
+from reseptformidler.domain.decision import Endret, Needs, RefNr, Tilstand
 from reseptformidler.domain.resept import Resept, Status, Utlevering
 from reseptformidler.store.encode import Encoder
 from reseptformidler.store.item import Item, OtherBytes, Seen, Stored
 from reseptformidler.store.keys import Keyring
 from reseptformidler.store.queries import Connection, commit, fetch
+from reseptformidler.store.refnr import draw
 from reseptformidler.store.seal import key_ids
 
 
@@ -25,17 +26,38 @@ class Loaded:
     """The rows that a batch asked for, still sealed; `tilstand` opens what one message asked for."""
 
     encoder: Encoder
-    resepter: Sequence[asyncpg.Record] = ()
     dokumenter: Mapping[UUID, Sequence[asyncpg.Record]] = field(default_factory=dict)
     """By resept_id."""
     refnr: Mapping[bytes, asyncpg.Record] = field(default_factory=dict)
-    _found_by: dict[UUID | bytes, list[asyncpg.Record]] = field(init=False)
+    kort: dict[bytes, asyncpg.Record] = field(default_factory=dict)
+    """By the hash of the patient."""
+    kort_dokumenter: Mapping[UUID, Sequence[asyncpg.Record]] = field(default_factory=dict)
+    """By kort_id."""
+    endret: dict[Endret, Sequence[asyncpg.Record]] = field(default_factory=dict)
+    ledige: dict[Needs, tuple[str, ...]] = field(default_factory=dict)
+    """Unused reference numbers, for each message that asked for some."""
+    _found_by: dict[UUID | bytes, list[asyncpg.Record]] = field(default_factory=lambda: defaultdict(list))
 
-    def __post_init__(self) -> None:
-        self._found_by = defaultdict(list)
-        for row in self.resepter:
+    def add(self, rows: Iterable[asyncpg.Record]) -> None:
+        """The rows of load.resepter: prescriptions, and cards, which have no status."""
+        for row in rows:
+            if row["status"] is None:
+                self.kort[row["pasient"]] = row
+                continue
             for key in (row["resept_id"], row["pasient"], row["refnr"], row["nodsok"]):
                 self._found_by[key].append(row)
+
+    def sealed(self) -> Iterator[bytes]:
+        """Every value that may be opened."""
+        rows = {row["resept_id"]: row for found in self._found_by.values() for row in found}
+        changed = (row for some in self.endret.values() for row in some)
+        yield from (row["innhold"] for row in (*rows.values(), *self.refnr.values(), *self.kort.values(), *changed))
+        documents = (row for some in self.dokumenter.values() for row in some)
+        for row in documents:
+            yield row["dokument"]
+            if row["utlevering"] is not None:
+                yield row["utlevering"]
+        yield from (row["dokument"] for some in self.kort_dokumenter.values() for row in some)
 
     def rows(self, needs: Needs) -> list[asyncpg.Record]:
         """The prescriptions that one message asked for, oldest first; those of its whole batch are here."""
@@ -50,12 +72,27 @@ class Loaded:
         """What the store held of it. Unsealable if a row of it cannot be read."""
         rows = self.rows(needs)
         documents = [d for row in rows for d in self.dokumenter.get(row["resept_id"], ())] if needs.dokumenter else []
+        cards = self.cards(needs)
         return Tilstand(
             resepter=tuple(self._open_resept(row) for row in rows),
             utleveringer=tuple(self._open_utlevering(row) for row in documents if row["utlevering"] is not None),
             refnr=self._open_refnr(needs),
-            dokumenter={row["msg_id"]: self._open_dokument(row) for row in documents},
+            dokumenter={row["msg_id"]: self._open_dokument(row) for row in documents} | self._held(needs, cards),
+            kort=tuple(self.encoder.open_kort(row["pasient"], row["versjon"], row["innhold"]) for row in cards),
+            ledige_refnr=self.ledige.get(needs, ()),
         )
+
+    def cards(self, needs: Needs) -> list[asyncpg.Record]:
+        """The cards that one message asked for."""
+        asked = (self.kort.get(self.encoder.pasient_hash(ident)) for ident in needs.kort)
+        changed = self.endret.get(needs.endret, ()) if needs.endret is not None else ()
+        return [*(row for row in asked if row is not None), *changed]
+
+    def _held(self, needs: Needs, cards: Sequence[asyncpg.Record]) -> dict[UUID, bytes]:
+        if not needs.kort_dokumenter:
+            return {}
+        rows = [row for card in cards for row in self.kort_dokumenter.get(card["resept_id"], ())]
+        return {r["msg_id"]: self.encoder.open_kort_dokument(r["kort_id"], r["msg_id"], r["dokument"]) for r in rows}
 
     def seen(self, needs: Needs) -> tuple[Seen, ...]:
         """What a search found, key by key, for the primary to compare."""
@@ -90,22 +127,50 @@ async def load(connection: Connection, encoder: Encoder, keys: Keyring, needs: S
     Documents are read after their prescriptions: they may be newer than them, never older, and the version guard of
     what is applied then finds that out.
     """
+    loaded = Loaded(encoder)
+    await _load_found(connection, loaded, needs)
+    await _load_documents(connection, loaded, needs)
+    for endret in {need.endret for need in needs if need.endret is not None}:
+        loaded.endret[endret] = await fetch(connection, "load.kort_endret", endret.her, endret.etter)
+    for need in {need for need in needs if need.nye_refnr}:
+        loaded.ledige[need] = await _unused_numbers(connection, encoder, need.nye_refnr)
+    await keys.fetch(connection, key_ids(loaded.sealed()))
+    return loaded
+
+
+async def _load_found(connection: Connection, loaded: Loaded, needs: Sequence[Needs]) -> None:
+    """The prescriptions, cards and reference numbers."""
+    encoder = loaded.encoder
     keyed = [encoder.needed_keys(need) for need in needs]
     ids = sorted({resept_id for need in needs for resept_id in need.resepter})
     patients = _union(key[0] for key in keyed)
     patients_all = _union(key[0] for key, need in zip(keyed, needs, strict=True) if need.alle)
     refnr, nodsok = _union(key[1] for key in keyed), _union(key[2] for key in keyed)
-    rows = numbers = documents = []
-    if ids or patients or refnr or nodsok:
-        rows = await fetch(connection, "load.resepter", ids, patients, patients_all, refnr, nodsok)
+    cards = sorted({encoder.pasient_hash(ident) for need in needs for ident in need.kort})
+    if ids or patients or refnr or nodsok or cards:
+        rows = await fetch(connection, "load.resepter", ids, patients, patients_all, refnr, nodsok, cards)
+        loaded.add(rows)
     if refnr:
-        numbers = await fetch(connection, "load.refnr", refnr)
-    loaded = Loaded(encoder, resepter=rows, refnr={row["refnr"]: row for row in numbers})
+        loaded.refnr = {row["refnr"]: row for row in await fetch(connection, "load.refnr", refnr)}
+
+
+async def _load_documents(connection: Connection, loaded: Loaded, needs: Sequence[Needs]) -> None:
     if documented := {row["resept_id"] for need in needs if need.dokumenter for row in loaded.rows(need)}:
         documents = await fetch(connection, "load.dokumenter", sorted(documented))
         loaded.dokumenter = {key: list(some) for key, some in groupby(documents, itemgetter("resept_id"))}
-    await keys.fetch(connection, key_ids(_sealed(rows, numbers, documents)))
-    return loaded
+    if cards := {row["resept_id"] for need in needs if need.kort_dokumenter for row in loaded.cards(need)}:
+        held = sorted(await fetch(connection, "load.kort_dokumenter", sorted(cards)), key=itemgetter("kort_id"))
+        loaded.kort_dokumenter = {key: list(some) for key, some in groupby(held, itemgetter("kort_id"))}
+
+
+async def _unused_numbers(connection: Connection, encoder: Encoder, count: int) -> tuple[str, ...]:
+    """Reference numbers that nobody has. Two who draw the same at one moment: one of them fails, and draws again."""
+    found: set[str] = set()
+    while len(found) < count:
+        drawn = {encoder.refnr_hash(number): number for number in draw(count - len(found))}
+        taken = {row["refnr"] for row in await fetch(connection, "load.taken_refnr", list(drawn))}
+        found |= {number for key, number in drawn.items() if key not in taken}
+    return tuple(sorted(found))
 
 
 async def load_repeats(
@@ -123,16 +188,6 @@ def _first_answer(encoder: Encoder, item: Item, row: asyncpg.Record) -> Stored |
         return OtherBytes()
     answer = encoder.open_svar(item.sender, item.msg_id, row["svar"])
     return Stored(answer, accepted=row["godtatt"], reasons=tuple(row["arsaker"].split()), repeated=True)
-
-
-def _sealed(
-    rows: Sequence[asyncpg.Record], numbers: Sequence[asyncpg.Record], documents: Sequence[asyncpg.Record]
-) -> Iterator[bytes]:
-    yield from (row["innhold"] for row in (*rows, *numbers))
-    for row in documents:
-        yield row["dokument"]
-        if row["utlevering"] is not None:
-            yield row["utlevering"]
 
 
 def _union(sets: Iterable[set[bytes]]) -> list[bytes]:

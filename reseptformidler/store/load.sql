@@ -1,6 +1,7 @@
 -- name: load.resepter
 -- Every prescription that a batch asks for: by id, by patient (active ones; of $3 the others too), by reference
--- number, by emergency search. The ids are found in the indexes alone, then each row is read once.
+-- number, by emergency search. The ids are found in the indexes alone, then each row is read once. With them the cards
+-- of the patients in $6: rows without status, whose resept_id is the card's id.
 WITH found AS (
     SELECT unnest($1::uuid[]) AS resept_id
     UNION
@@ -13,12 +14,26 @@ WITH found AS (
     SELECT r.resept_id FROM resept r WHERE r.nodsok = ANY ($5::bytea[])
 )
 SELECT r.resept_id, r.versjon, r.mottatt, r.status, r.pasient, r.refnr, r.nodsok, r.innhold
-FROM found JOIN resept r USING (resept_id);
+FROM found JOIN resept r USING (resept_id)
+UNION ALL
+SELECT kort_id, versjon, NULL, NULL, pasient, NULL, NULL, innhold FROM pasientkort WHERE pasient = ANY ($6::bytea[]);
 
 -- name: load.dokumenter
 -- The messages that belong to prescriptions, together for each, oldest first.
 SELECT resept_id, msg_id, annullert_av, utlevering, dokument
 FROM resept_dokument WHERE resept_id = ANY ($1::uuid[]) ORDER BY resept_id, mottatt, msg_id;
+
+-- name: load.kort_endret
+-- The cards that concern an organisation and have changed after a moment.
+SELECT kort_id AS resept_id, versjon, pasient, innhold FROM pasientkort WHERE parter @> ARRAY[$1::text] AND endret > $2;
+
+-- name: load.kort_dokumenter
+-- The messages that cards hold.
+SELECT kort_id, msg_id, dokument FROM pasientkort_dokument WHERE kort_id = ANY ($1::uuid[]);
+
+-- name: load.taken_refnr
+-- Those of some reference numbers that were issued before.
+SELECT refnr FROM refnr WHERE refnr = ANY ($1::bytea[]);
 
 -- name: load.refnr
 -- Issued reference numbers; aktiv: a prescription under the number is still there. (EXISTS could be planned as a hash

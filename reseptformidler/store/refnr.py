@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from reseptformidler.domain.decision import RefNr
+from reseptformidler.domain.ident import refnr_check_digit
 from reseptformidler.store.encode import Encoder
 from reseptformidler.store.queries import Connection, commit
 from reseptformidler.store.seal import Sealer
 
 ROWS_A_STATEMENT = 1000
+
+
+def draw(count: int) -> set[str]:
+    """Reference numbers that nobody can foresee, each with its check digit (L2)."""
+    drawn: set[str] = set()
+    while len(drawn) < count:
+        first9 = f"{secrets.randbelow(1_000_000_000):09}"
+        if digit := refnr_check_digit(first9):
+            drawn.add(first9 + digit)
+    return drawn
 
 
 async def issue(connection: Connection, sealer: Sealer, numbers: Sequence[RefNr]) -> int:

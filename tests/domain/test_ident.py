@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,8 @@ from reseptformidler.domain.ident import (
     is_refnr,
     orgnr_check_digit,
     refnr_check_digit,
+    time_of_uuid,
+    uuid_of_time,
 )
 
 OFFICIAL_TEST_PERSON = "21014605158"
@@ -127,3 +130,14 @@ def test_only_one_digit_makes_an_organisation_number(number: int) -> None:
 def test_7419_019_hpr_is_nine_digits(hpr: str, valid: bool) -> None:
     """7419/19: nine digits, padded with zeros."""
     assert is_hpr(hpr) is valid
+
+
+def test_a_uuid_holds_its_time() -> None:
+    """RFC 9562 5.7: version 7, the moment in milliseconds, the rest random; another version holds none."""
+    moment = datetime(2026, 11, 28, 12, 0, 0, 123_456, tzinfo=UTC)
+    random = UUID("919108f7-52d1-4320-9bac-f847db4148a8")
+    made = uuid_of_time(moment, random)
+    assert (made.version, made.variant) == (7, RFC_4122)
+    assert time_of_uuid(made) == int(moment.timestamp() * 1000)
+    assert made.int & ((1 << 76) - 1) == random.int & ((1 << 76) - 1)
+    assert time_of_uuid(random) is None

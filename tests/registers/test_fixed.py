@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
+from reseptformidler.domain.aktor import (
+    KJERNEJOURNAL,
+    LEGEMIDDELVERKET,
+    Aktor,
+    Aktortype,
+    Fastlege,
+    Forelder,
+    Helsepersonell,
+    Person,
+)
 from reseptformidler.registers.files import RegisterError
-from reseptformidler.registers.fixed import AktorEntry, FixedRegisters, HelsepersonellEntry
+from reseptformidler.registers.fixed import AktorEntry, FixedRegisters, HelsepersonellEntry, PersonEntry
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "registers.md"
 
@@ -122,5 +131,72 @@ def test_the_documented_example_can_be_read(tmp_path: Path) -> None:
     text = DOCUMENTED.read_text(encoding="utf-8")
     example = text.split("```toml\n", 1)[1].split("```", 1)[0]
     assert FixedRegisters.load([written(tmp_path, example)]).refnr
-    for name in (*AktorEntry.model_fields, *HelsepersonellEntry.model_fields):
+    for name in (*AktorEntry.model_fields, *HelsepersonellEntry.model_fields, *PersonEntry.model_fields):
         assert f"`{name}`" in text
+
+
+PERSON = """
+[[aktor]]
+her = "9999902"
+navn = "Prøve Legekontor"
+type = "rekvirent"
+enh = "310000000"
+
+[[aktor]]
+her = "9999903"
+navn = "Prøve Legemiddelverk"
+type = "legemiddelverket"
+enh = "310000000"
+
+[[helsepersonell]]
+hpr = "999900001"
+fnr = "01835500191"
+fornavn = "Prøve"
+etternavn = "Lege"
+
+[[person]]
+numre = ["13116900216", "01835500191"]
+gradert = true
+foreldre = [{ nummer = "21014605158", foreldreansvar = false }]
+sperret = ["999900001"]
+fastlege = "999900001"
+fastlege_her = "9999902"
+"""
+
+
+def test_a_person_is_found_under_every_number(tmp_path: Path) -> None:
+    """The present one and the former ones lead to the same person; an unknown number to nobody."""
+    registers = FixedRegisters.load([written(tmp_path, PERSON)])
+    kontor = registers.aktor("9999902")
+    assert kontor is not None
+    wanted = Person(
+        numre=("13116900216", "01835500191"),
+        gradert=True,
+        foreldre=(Forelder("21014605158", foreldreansvar=False),),
+        sperret=frozenset({"999900001"}),
+        fastlege=Fastlege("999900001", "Prøve", "Lege", kontor),
+    )
+    asked = ("13116900216", "01835500191", "21014605158")
+    assert registers.personer(asked) == dict.fromkeys(asked[:2], wanted)
+
+
+def test_a_fastlege_that_nobody_knows_is_none(tmp_path: Path) -> None:
+    """Without the person or the office in the files there is nobody to send to."""
+    for missing in ('hpr = "999900001"\nfnr', '\nher = "9999902"'):
+        other = missing.replace("999900001", "999900009").replace("9999902", "9999909")
+        registers = FixedRegisters.load([written(tmp_path, PERSON.replace(missing, other))])
+        assert registers.personer(["13116900216"])["13116900216"].fastlege is None
+
+
+def test_the_authorities(tmp_path: Path) -> None:
+    """Those of the files, else as they are publicly known."""
+    registers = FixedRegisters.load([written(tmp_path, PERSON)])
+    assert (registers.legemiddelverket.her, registers.kjernejournal) == ("9999903", KJERNEJOURNAL)
+    assert FixedRegisters().legemiddelverket == LEGEMIDDELVERKET
+
+
+def test_a_number_belongs_to_one_person(tmp_path: Path) -> None:
+    """A number that stands with two persons would make them one."""
+    twice = PERSON + '[[person]]\nnumre = ["01835500191"]\n'
+    with pytest.raises(RegisterError, match="person: numre: number 3 repeats number 2"):
+        FixedRegisters.load([written(tmp_path, twice)])

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Owed, RefNr, Tilstand, refused
 from reseptformidler.domain.hode import Address, Kode
+from reseptformidler.domain.ident import uuid_of_time
 from reseptformidler.domain.livslop import Fase, Steg, fase, step
 from reseptformidler.domain.resept import Las, Pasient, Rekvirent, Resept, Status, Tilbakekalt, Utlevering, Vare
 from reseptformidler.reasons import reason
@@ -63,6 +64,7 @@ def item(
         needs=needs,
         decide=decide,
         render=lambda decision: f"<svar id='{uuid4()}' ok='{decision.accepted}'/>".encode(),
+        render_owed=lambda owed: (uuid_of_time(received, uuid4()), b"<MsgHead>" + owed.payload + b"</MsgHead>"),
     )
 
 

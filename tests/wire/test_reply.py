@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 from base64 import b64decode
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 from lxml import etree
 
-from reseptformidler.domain.decision import Reply
-from reseptformidler.domain.hode import Kode
+from reseptformidler.domain.aktor import mottaker
+from reseptformidler.domain.decision import Owed, Reply
+from reseptformidler.domain.hode import OID, Address, Ident, Kode, Patient
 from reseptformidler.wire import reply
 from reseptformidler.wire.format import findings
 from reseptformidler.wire.msghead import payload, read_head
@@ -83,3 +86,52 @@ def test_the_checker_sees_a_wrong_reply() -> None:
 
 def replace_status(sample: bytes) -> bytes:
     return sample.replace(b"<OrganisationName>Fjell</OrganisationName>", b"")
+
+
+def test_compressed_attachments_say_so() -> None:
+    """Q14: gzip, named in RefDoc/Compression (list 1204), and the same bytes each time."""
+    answer = Reply("ERM96", "x", PAYLOAD, (m1(),), compressed=True)
+    root = answered(m93(), answer)
+    (compression,) = root.iter("{*}Compression")
+    assert (compression.get("V"), compression.get("DN")) == ("GZ", "gzip")
+    (container,) = root.iter("{*}Base64Container")
+    assert gzip.decompress(b64decode(container.text or "")) == m1()
+    assert etree.tostring(answered(m93(), answer)) == etree.tostring(root)
+
+
+def test_a_reply_may_name_its_patient() -> None:
+    """The head's patient, part by part."""
+    patient = Patient(
+        "Knutsen",
+        "Mellom",
+        "Ottar",
+        date(1946, 1, 21),
+        Kode("1", "Mann"),
+        (Ident("21014605158", Kode("FNR", "Fødselsnummer", f"{OID}8116")),),
+        Address(Kode("H", "Bostedsadresse"), "Veien 1", "0001", "Oslo", county=Kode("0301", "Oslo")),
+    )
+    assert read_head(answered(m93(), Reply("ERM9NA4", "x", PAYLOAD, patient=patient))).patient == patient
+
+
+OWED = Owed("M5.2", mottaker("Et legekontor", "988453315", "8091390"), None, MSG_ID, CONVERSATION, PAYLOAD)
+
+
+def test_an_owed_message_is_a_whole_message() -> None:
+    """Its type is that of list 8279, it comes from the service, and refers to what caused it."""
+    octets = reply.render_owed(msg_id=REPLY_ID, now=NOW, service=SERVICE, owed=OWED)
+    root = parse(octets)
+    assert SCHEMAS.errors(root) == []
+    head = read_head(root)
+    assert head.type == Kode("ERM52", "Kvittering på tilbakekalt resept")
+    assert (head.sender, head.receiver, head.msg_id) == (SERVICE, OWED.to, REPLY_ID)
+    assert (head.ref_to_parent, head.ref_to_conversation) == (MSG_ID, CONVERSATION)
+    assert OWED.receiver == "8091390"
+
+
+def test_attachments_are_put_into_an_owed_message() -> None:
+    """Byte for byte, in their order, behind the payload."""
+    octets = reply.render_owed(msg_id=REPLY_ID, now=NOW, service=SERVICE, owed=OWED)
+    root = parse(reply.with_attachments(octets, (m1(), m93())))
+    assert SCHEMAS.errors(root) == []
+    assert [b64decode(one.text or "") for one in root.iter("{*}Base64Container")] == [m1(), m93()]
+    assert reply.with_attachments(octets, ()) == octets
