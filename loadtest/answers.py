@@ -14,7 +14,7 @@ from typing import Protocol
 from lxml import etree
 
 from loadtest.client import Reply, request
-from reseptformidler.sandbox.client import envelope
+from reseptformidler.client.soap import envelope
 from reseptformidler.wire.soap import SERVICES
 
 _APPREC = "{http://www.kith.no/xmlstds/apprec/2004-11-21}"

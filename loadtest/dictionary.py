@@ -33,12 +33,14 @@ from pydantic import SecretStr
 
 from loadtest.world import World, world
 from reseptformidler import app
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
+from reseptformidler.client import rekvirent, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, Tilbakekalling
+from reseptformidler.client.sign import sign
+from reseptformidler.client.utleverer import Rapport, Sok
+from reseptformidler.client.varer import Vare
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, person, refnumre, registers
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.population import APOTEK, LEGER, person, refnumre, registers, som_utleverer
 from reseptformidler.sandbox.varer import (
     A_PREPARAT,
     LEGEMIDLER,
@@ -46,7 +48,6 @@ from reseptformidler.sandbox.varer import (
     SALVE,
     TESTSTRIMLER,
     UREGISTRERT_FORHANDSGODKJENT,
-    Vare,
 )
 from reseptformidler.settings import Settings
 from reseptformidler.store import dictionaries
@@ -115,15 +116,19 @@ async def _conversation(service: app.Service, pki: Pki, chance: random.Random) -
     def hode() -> Hode:
         return Hode(uuid4(), datetime.now(UTC), str(uuid4()), resept_id)
 
-    await send("Rekvirent", "M1", sign(messages.m1(begun, lege, who, resept), card))
-    await send("Utleverer", "M9_1", messages.m91(hode(), apotek, Sok(who.ident, (refnr,) if refnr else (), alle=True)))
-    await send("Utleverer", "M9_3", messages.m93(hode(), apotek, resept_id, refnr))
+    await send("Rekvirent", "M1", sign(rekvirent.m1(begun, lege.rekvirent, who, resept), card))
+    await send(
+        "Utleverer",
+        "M9_1",
+        utleverer.m91(hode(), som_utleverer(apotek), Sok(who.ident, (refnr,) if refnr else (), alle=True)),
+    )
+    await send("Utleverer", "M9_3", utleverer.m93(hode(), som_utleverer(apotek), resept_id, refnr))
     report = Rapport(resept_id, vare, "1", avsluttet=chance.random() < 0.5)
     if chance.random() < 0.2:
         report = Rapport(resept_id, kansellering="3")
-    await send("Utleverer", "M10", messages.m10(hode(), apotek, who, report))
+    await send("Utleverer", "M10", utleverer.m10(hode(), som_utleverer(apotek), who, report))
     if chance.random() < 0.3:
-        recall = messages.m5(Hode(uuid4(), datetime.now(UTC)), lege, who, Tilbakekalling(resept_id))
+        recall = rekvirent.m5(Hode(uuid4(), datetime.now(UTC)), lege.rekvirent, who, Tilbakekalling(resept_id))
         await send("Rekvirent", "M5", sign(recall, card))
 
 

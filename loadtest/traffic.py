@@ -16,14 +16,17 @@ from itertools import cycle
 from uuid import UUID, uuid4
 
 from loadtest.answers import Expected, Message, soap_message
+from reseptformidler.client import rekvirent, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.parter import Pasient
+from reseptformidler.client.rekvirent import Resept
+from reseptformidler.client.sign import Card, sign
+from reseptformidler.client.utleverer import Rapport, Sok
+from reseptformidler.client.varer import Vare
 from reseptformidler.domain.aktor import Aktor
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok
-from reseptformidler.sandbox.pki import Card, Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, Lege, Person, person
-from reseptformidler.sandbox.sign import sign
-from reseptformidler.sandbox.varer import LEGEMIDLER, Vare
+from reseptformidler.sandbox.pki import Pki
+from reseptformidler.sandbox.population import APOTEK, LEGER, Lege, person, som_utleverer
+from reseptformidler.sandbox.varer import LEGEMIDLER
 
 MIX = {"M1": 10, "M9.1": 20, "M9.3": 17, "M10": 17}
 """Messages of each type in a block of 64, which is shuffled."""
@@ -38,7 +41,7 @@ class Prescription:
 
     resept_id: UUID
     octets: bytes
-    person: Person
+    person: Pasient
     vare: Vare
     apotek: Aktor
     dispensings: int
@@ -50,7 +53,7 @@ class Traffic:
     """Writes messages. Prescribers, patients and pharmacies take turns; `seed` decides the order of the types."""
 
     cards: list[tuple[Lege, Card]]
-    persons: list[Person]
+    persons: list[Pasient]
     seed: int = 1
     ready: deque[Prescription] = field(default_factory=deque)
     """Prescribed, may be downloaded."""
@@ -116,20 +119,21 @@ class Traffic:
         times = 2 if turn % 10 < DISPENSED_TWICE else 1
         hode = _begins()
         octets = sign(
-            change(_as_journals_write(messages.m1(hode, lege, who, Resept(vare, reiterasjon=times - 1)))), card
+            change(_as_journals_write(rekvirent.m1(hode, lege.rekvirent, who, Resept(vare, reiterasjon=times - 1)))),
+            card,
         )
         return Prescription(hode.msg_id, octets, who, vare, APOTEK[turn % len(APOTEK)], times)
 
     def _m91(self, turn: int) -> Message:
         who = self.persons[turn % len(self.persons)]
-        octets = messages.m91(_begins(), APOTEK[turn % len(APOTEK)], Sok(fnr=who.ident))
+        octets = utleverer.m91(_begins(), som_utleverer(APOTEK[turn % len(APOTEK)]), Sok(fnr=who.ident))
         return soap_message("M9.1", "Utleverer", octets, Expected(reply="ERM92"))
 
     def m93(self, _: int = 0) -> Message:
         """A download of the prescription that was ready first."""
         prescription = self.ready.popleft()
         self.locked.append(prescription)
-        octets = messages.m93(_goes_on(), prescription.apotek, str(prescription.resept_id))
+        octets = utleverer.m93(_goes_on(), som_utleverer(prescription.apotek), str(prescription.resept_id))
         return soap_message("M9.3", "Utleverer", octets, Expected(reply="ERM94", holds=prescription.octets))
 
     def _m10(self, _: int) -> Message:
@@ -138,7 +142,7 @@ class Traffic:
         if left:
             self.ready.append(replace(prescription, dispensings=left))
         report = Rapport(str(prescription.resept_id), prescription.vare, avsluttet=not left)
-        octets = messages.m10(_goes_on(), prescription.apotek, prescription.person, report)
+        octets = utleverer.m10(_goes_on(), som_utleverer(prescription.apotek), prescription.person, report)
         return soap_message("M10", "Utleverer", octets, Expected())
 
     def _bad_m1(self, octets: bytes, expected: Expected) -> Message:
@@ -164,22 +168,22 @@ class Traffic:
 
     def _m91_empty(self, turn: int) -> Message:
         """A search by nothing."""
-        octets = messages.m91(_begins(), APOTEK[turn % len(APOTEK)], Sok())
+        octets = utleverer.m91(_begins(), som_utleverer(APOTEK[turn % len(APOTEK)]), Sok())
         return soap_message("M9.1", "Utleverer", octets, Expected(code="60"))
 
     def _m91_cut(self, turn: int) -> Message:
-        octets = messages.m91(_begins(), APOTEK[turn % len(APOTEK)], Sok())[:-20]
+        octets = utleverer.m91(_begins(), som_utleverer(APOTEK[turn % len(APOTEK)]), Sok())[:-20]
         return soap_message("M9.1", "Utleverer", octets, Expected(status=400, reply=""))
 
     def _m93_unknown(self, turn: int) -> Message:
-        octets = messages.m93(_goes_on(), APOTEK[turn % len(APOTEK)], str(uuid4()))
+        octets = utleverer.m93(_goes_on(), som_utleverer(APOTEK[turn % len(APOTEK)]), str(uuid4()))
         return soap_message("M9.3", "Utleverer", octets, Expected(code="1"))
 
     def _m93_taken(self, _: int) -> Message:
         """What another pharmacy holds: of the downloaded ones, one that has long been and stays so for long."""
         prescription = self.locked[len(self.locked) // 2]
         other = next(apotek for apotek in APOTEK if apotek != prescription.apotek)
-        octets = messages.m93(_goes_on(), other, str(prescription.resept_id))
+        octets = utleverer.m93(_goes_on(), som_utleverer(other), str(prescription.resept_id))
         return soap_message("M9.3", "Utleverer", octets, Expected(code="69"))
 
     def _m10_unknown(self, turn: int) -> Message:
@@ -192,7 +196,7 @@ class Traffic:
 
     def _m10_of_nothing(self, turn: int) -> bytes:
         report = Rapport(str(uuid4()), LEGEMIDLER[0], avsluttet=True)
-        return messages.m10(_goes_on(), APOTEK[turn % len(APOTEK)], self.persons[0], report)
+        return utleverer.m10(_goes_on(), som_utleverer(APOTEK[turn % len(APOTEK)]), self.persons[0], report)
 
 
 _WORKPLACE = (

@@ -13,7 +13,7 @@ import aiohttp
 
 from loadtest.crash.answers import Answer, NoAnswer, read
 from loadtest.crash.history import Asked, History
-from reseptformidler.sandbox.client import envelope
+from reseptformidler.client.soap import envelope
 from reseptformidler.wire.soap import SERVICES
 
 

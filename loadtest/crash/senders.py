@@ -13,13 +13,14 @@ from uuid import UUID
 from loadtest.crash.answers import Answer
 from loadtest.crash.history import Asked
 from loadtest.crash.post import Letter, Post, letter
+from reseptformidler.client import rekvirent, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, Tilbakekalling
+from reseptformidler.client.sign import sign
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.domain.aktor import Aktor
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, Lege, person
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.population import APOTEK, LEGER, Lege, person, som_utleverer
 from reseptformidler.sandbox.varer import TABLETT
 
 DOCTORS: Sequence[Lege] = LEGER[:4]
@@ -126,7 +127,7 @@ class Doctor(Sender):
         hode, patient = self.hode(), self.scene.new_patient()
         resept = str(hode.msg_id)
         self.scene.prescribed[resept] = patient
-        octets = messages.m1(hode, self._lege, person(patient), Resept(TABLETT, reiterasjon=RIGHT - 1))
+        octets = rekvirent.m1(hode, self._lege.rekvirent, person(patient), Resept(TABLETT, reiterasjon=RIGHT - 1))
         asked = Asked(self.name, "prescribe", resept, resept, patient, right=RIGHT)
         answer = await self.ask(("Rekvirent", "M1"), asked, sign(octets, self._card))
         if answer is not None:
@@ -143,7 +144,7 @@ class Doctor(Sender):
             return
         hode, resept = self.hode(), self.random.choice(self.scene.hot)
         patient = person(self.scene.prescribed[resept])
-        octets = messages.m5(hode, self._lege, patient, Tilbakekalling(resept, "2", "Seponert"))
+        octets = rekvirent.m5(hode, self._lege.rekvirent, patient, Tilbakekalling(resept, "2", "Seponert"))
         asked = Asked(self.name, "recall", str(hode.msg_id), resept)
         await self.ask(("Rekvirent", "M5"), asked, sign(octets, self._card))
 
@@ -172,7 +173,7 @@ class Pharmacy(Sender):
     async def list_(self, patient: int, *, everything: bool) -> Answer | None:
         """M9.1."""
         hode = self.hode()
-        octets = messages.m91(hode, self._aktor, Sok(fnr=person(patient).ident, alle=everything))
+        octets = utleverer.m91(hode, som_utleverer(self._aktor), Sok(fnr=person(patient).ident, alle=everything))
         asked = Asked(self.name, "list_all" if everything else "list", str(hode.msg_id), patient=patient)
         return await self.ask(("Utleverer", "M9_1"), asked, octets)
 
@@ -181,7 +182,7 @@ class Pharmacy(Sender):
         hode = self.hode(follows=True)
         self._wanted.add(resept)
         asked = Asked(self.name, "download", str(hode.msg_id), resept)
-        return await self.ask(("Utleverer", "M9_3"), asked, messages.m93(hode, self._aktor, resept))
+        return await self.ask(("Utleverer", "M9_3"), asked, utleverer.m93(hode, som_utleverer(self._aktor), resept))
 
     async def serve(self) -> None:
         """What stands free in a patient's list is dispensed."""
@@ -244,7 +245,7 @@ class Pharmacy(Sender):
     async def _m10(self, verb: str, rapport: Rapport) -> tuple[str, Answer | None]:
         hode = self.hode(follows=True)
         patient = person(self.scene.prescribed[rapport.resept_id])
-        octets = messages.m10(hode, self._aktor, patient, rapport)
+        octets = utleverer.m10(hode, som_utleverer(self._aktor), patient, rapport)
         asked = Asked(self.name, verb, str(hode.msg_id), rapport.resept_id, annuls=rapport.annullerer)
         return asked.msg_id, await self.ask(("Utleverer", "M10"), asked, octets)
 

@@ -24,7 +24,8 @@ def run(given: argparse.Namespace) -> int:
 
 async def play_against(url: str, data_dir: Path | None) -> int:
     """Play the demonstration with the cards of the sandbox in `data_dir`."""
-    from reseptformidler.sandbox.client import Client, NoAnswer
+    from reseptformidler.client.answer import NoAnswer
+    from reseptformidler.client.soap import Client
     from reseptformidler.sandbox.demo import DemoFailed, play
 
     now = datetime.now(UTC)

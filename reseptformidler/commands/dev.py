@@ -212,7 +212,8 @@ async def _sweep_again(service: Service, clock: Callable[[], datetime]) -> None:
 
 
 async def _demo(address: str, pki: Pki, clock: Callable[[], datetime]) -> int:
-    from reseptformidler.sandbox.client import Client, NoAnswer
+    from reseptformidler.client.answer import NoAnswer
+    from reseptformidler.client.soap import Client
     from reseptformidler.sandbox.demo import DemoFailed, play
 
     try:

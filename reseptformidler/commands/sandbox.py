@@ -14,8 +14,9 @@ from uuid import uuid4
 from reseptformidler.commands.command import Command
 
 if TYPE_CHECKING:
-    from reseptformidler.sandbox.client import Answer
-    from reseptformidler.sandbox.pki import Card, Pki
+    from reseptformidler.client.answer import Answer
+    from reseptformidler.client.sign import Card
+    from reseptformidler.sandbox.pki import Pki
 
 EXAMPLES = ("m1", "m5", "m91", "m93", "m10", "mv")
 
@@ -84,22 +85,22 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _example(given: argparse.Namespace) -> int:
-    from reseptformidler.sandbox import messages
-    from reseptformidler.sandbox.head import Hode
-    from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
+    from reseptformidler.client import melding, rekvirent, utleverer
+    from reseptformidler.client.head import Hode
+    from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, SYSTEM, som_utleverer
     from reseptformidler.sandbox.varer import TABLETT
 
-    lege, apotek, person = LEGER[0], APOTEK[0], PERSONER[0]
+    lege, apotek, person = LEGER[0].rekvirent, som_utleverer(APOTEK[0]), PERSONER[0]
     resept_id, talk = given.resept_id or str(uuid4()), str(uuid4())
     first = Hode(uuid4(), datetime.now(UTC))
     later = Hode(uuid4(), datetime.now(UTC), talk, talk)
     made: dict[str, Callable[[], bytes]] = {
-        "m1": lambda: messages.m1(first, lege, person, messages.Resept(TABLETT)),
-        "m5": lambda: messages.m5(first, lege, person, messages.Tilbakekalling(resept_id)),
-        "m91": lambda: messages.m91(first, apotek, messages.Sok(fnr=person.ident)),
-        "m93": lambda: messages.m93(later, apotek, resept_id),
-        "m10": lambda: messages.m10(later, apotek, person, messages.Rapport(resept_id, TABLETT)),
-        "mv": lambda: messages.mv(first, apotek),
+        "m1": lambda: rekvirent.m1(first, lege, person, rekvirent.Resept(TABLETT)),
+        "m5": lambda: rekvirent.m5(first, lege, person, rekvirent.Tilbakekalling(resept_id)),
+        "m91": lambda: utleverer.m91(first, apotek, utleverer.Sok(fnr=person.ident)),
+        "m93": lambda: utleverer.m93(later, apotek, resept_id),
+        "m10": lambda: utleverer.m10(later, apotek, person, utleverer.Rapport(resept_id, TABLETT)),
+        "mv": lambda: melding.mv(first, apotek.virksomhet, SYSTEM),
     }
     _put(made[given.type]())
     return 0
@@ -108,7 +109,8 @@ def _example(given: argparse.Namespace) -> int:
 def _sign(given: argparse.Namespace) -> int:
     from lxml import etree
 
-    from reseptformidler.sandbox.sign import renewed, sign, signer
+    from reseptformidler.client.sign import renewed, sign
+    from reseptformidler.sandbox.pki import signer
 
     now, octets = datetime.now(UTC), given.file.read_bytes()
     try:
@@ -153,7 +155,7 @@ def _card(given: argparse.Namespace) -> Card | None:
 
 
 def _send(given: argparse.Namespace) -> int:
-    from reseptformidler.sandbox.client import NoAnswer
+    from reseptformidler.client.answer import NoAnswer
     from reseptformidler.wire.parse import Unreadable
 
     try:
@@ -168,11 +170,13 @@ def _send(given: argparse.Namespace) -> int:
 
 async def _sent(url: str, octets: bytes) -> Answer:
     from reseptformidler import meldinger
-    from reseptformidler.sandbox.client import Client, NoAnswer
-    from reseptformidler.wire.msghead import read_head
+    from reseptformidler.client.answer import NoAnswer
+    from reseptformidler.client.soap import Client
+    from reseptformidler.wire.msghead import payload_namespace, read_head
     from reseptformidler.wire.parse import parse
 
-    type_ = meldinger.by_code(read_head(parse(octets)).type.v)
+    root = parse(octets)
+    type_ = meldinger.meant(read_head(root), payload_namespace(root))
     if type_ is None:
         raise NoAnswer("no operation carries a message of this type")
     async with Client(url) as client:

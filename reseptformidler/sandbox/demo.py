@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import Answer, Client
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
+from reseptformidler.client import melding, rekvirent, utleverer
+from reseptformidler.client.answer import Answer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, Tilbakekalling
+from reseptformidler.client.sign import sign
+from reseptformidler.client.soap import Client
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, SYSTEM, som_utleverer, som_virksomhet
 from reseptformidler.sandbox.varer import TABLETT
 
 Tell = Callable[[str], None]
@@ -65,7 +67,10 @@ async def play(client: Client, pki: Pki, clock: Callable[[], datetime], tell: Te
     story = Story(client, pki, clock, tell)
     tell(_line("", "who", "sends", "is answered", "took"))
     await story.send(
-        "an EPJ", "MV: is the connection well?", ("Rekvirent", "Verify"), messages.mv(story.hode(), story.lege.kontor)
+        "an EPJ",
+        "MV: is the connection well?",
+        ("Rekvirent", "Verify"),
+        melding.mv(story.hode(), som_virksomhet(story.lege.kontor), SYSTEM),
     )
     resept_id, m1 = await _prescribe(story)
     await _dispense(story, resept_id)
@@ -80,7 +85,7 @@ def _line(step: str, who: str, what: str, told: str, took: str) -> str:
 
 async def _prescribe(story: Story) -> tuple[UUID, bytes]:
     hode = story.hode()
-    m1 = story.signed(messages.m1(hode, story.lege, story.person, Resept(TABLETT, reiterasjon=1)))
+    m1 = story.signed(rekvirent.m1(hode, story.lege.rekvirent, story.person, Resept(TABLETT, reiterasjon=1)))
     await story.send(story.lege.navn + ", lege", "M1: a prescription, signed", ("Rekvirent", "M1"), m1)
     return hode.msg_id, m1
 
@@ -88,21 +93,21 @@ async def _prescribe(story: Story) -> tuple[UUID, bytes]:
 async def _dispense(story: Story, resept_id: UUID) -> None:
     """Search, download, dispense; another pharmacy cannot come between."""
     search = story.hode()
-    m91 = messages.m91(search, story.apotek, Sok(fnr=story.person.ident))
+    m91 = utleverer.m91(search, som_utleverer(story.apotek), Sok(fnr=story.person.ident))
     m92 = await story.send(
         story.apotek.navn, "M9.1: the patient's prescriptions?", ("Utleverer", "M9_1"), m91, says="M9.2, the list"
     )
     if str(resept_id) not in {e.text for e in m92.root.iter("{*}ReseptId")}:
         raise DemoFailed("the prescription is not in the list")
     talk = str(search.msg_id)
-    m93 = messages.m93(story.hode(m92.msg_id, talk), story.apotek, str(resept_id))
+    m93 = utleverer.m93(story.hode(m92.msg_id, talk), som_utleverer(story.apotek), str(resept_id))
     m94 = await story.send(
         story.apotek.navn, "M9.3: this one, please", ("Utleverer", "M9_3"), m93, says="M9.4, the M1 as signed; locked"
     )
-    other = messages.m93(story.hode(m92.msg_id, talk), story.annet_apotek, str(resept_id))
+    other = utleverer.m93(story.hode(m92.msg_id, talk), som_utleverer(story.annet_apotek), str(resept_id))
     await story.send(story.annet_apotek.navn, "M9.3: the same one", ("Utleverer", "M9_3"), other, refused="69")
     report = Rapport(str(resept_id), TABLETT, avsluttet=True)
-    m10 = messages.m10(story.hode(m94.msg_id, talk), story.apotek, story.person, report)
+    m10 = utleverer.m10(story.hode(m94.msg_id, talk), som_utleverer(story.apotek), story.person, report)
     first = await story.send(story.apotek.navn, "M10: dispensed, and finished", ("Utleverer", "M10"), m10)
     again = await story.send(
         story.apotek.navn,
@@ -113,7 +118,7 @@ async def _dispense(story: Story, resept_id: UUID) -> None:
     )
     if first.octets != again.octets:
         raise DemoFailed("a repeated message got another answer")
-    later = messages.m93(story.hode(m92.msg_id, talk), story.annet_apotek, str(resept_id))
+    later = utleverer.m93(story.hode(m92.msg_id, talk), som_utleverer(story.annet_apotek), str(resept_id))
     await story.send(story.annet_apotek.navn, "M9.3: is there more of it?", ("Utleverer", "M9_3"), later, refused="96")
 
 
@@ -133,11 +138,11 @@ async def _repeat(story: Story, m1: bytes) -> None:
 async def _recall(story: Story) -> None:
     resept_id, _ = await _prescribe(story)
     m5 = story.signed(
-        messages.m5(story.hode(), story.lege, story.person, Tilbakekalling(str(resept_id), "2", "Seponert"))
+        rekvirent.m5(story.hode(), story.lege.rekvirent, story.person, Tilbakekalling(str(resept_id), "2", "Seponert"))
     )
     await story.send(story.lege.navn + ", lege", "M5: recalls it", ("Rekvirent", "M5"), m5)
     search = story.hode()
-    m91 = messages.m91(search, story.apotek, Sok(fnr=story.person.ident, alle=True))
+    m91 = utleverer.m91(search, som_utleverer(story.apotek), Sok(fnr=story.person.ident, alle=True))
     m92 = await story.send(
         story.apotek.navn,
         "M9.1: all of them, also the ended?",
@@ -145,5 +150,5 @@ async def _recall(story: Story) -> None:
         m91,
         says="M9.2, the recalled one among them",
     )
-    m93 = messages.m93(story.hode(m92.msg_id, str(search.msg_id)), story.apotek, str(resept_id))
+    m93 = utleverer.m93(story.hode(m92.msg_id, str(search.msg_id)), som_utleverer(story.apotek), str(resept_id))
     await story.send(story.apotek.navn, "M9.3: the recalled one", ("Utleverer", "M9_3"), m93, refused="97")

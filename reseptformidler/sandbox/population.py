@@ -11,10 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from itertools import count, islice
+from typing import Any
 
+from reseptformidler.client.melding import System
+from reseptformidler.client.parter import Adresse, Pasient, Rekvirent, Utleverer, Virksomhet
 from reseptformidler.domain import ident
-from reseptformidler.domain.aktor import Aktor, Aktortype, Helsepersonell
-from reseptformidler.registers.fixed import FixedRegisters
+from reseptformidler.domain.aktor import Aktor, Aktortype, Forelder, Helsepersonell
+from reseptformidler.domain.hode import Kode
+from reseptformidler.registers.fixed import FixedRegisters, Registrert
 
 MANN, KVINNE = "1", "2"
 """Sex as list 3101 has it."""
@@ -22,17 +26,14 @@ MANN, KVINNE = "1", "2"
 REFNR_PER_LEGE = 100
 """Reference numbers that each prescriber was issued: one M4.2 at most (L3)."""
 
+ANSATT = "999000099"
+"""Who acts at the dispensers; pharmacists use their HPR number (Q6)."""
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A patient. `ident` and `ident_type` (FNR, DNR) are empty for one without national number."""
-
-    fornavn: str
-    etternavn: str
-    fdato: date
-    kjonn: str
-    ident: str = ""
-    ident_type: str = ""
+BOSTED = Adresse("Prøveveien 2", "0001", "Oslo", Kode("0301", "Oslo"))
+SYSTEM = System(
+    "SANDKASSE", "Sandkasse", "1", date(2026, 1, 1), "Sandkasse", "Sandkasse", "sandkasse@example.com", "22000000"
+)
+"""The software of everybody in the sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,21 @@ class Lege:
         """Given and family name."""
         return f"{self.helsepersonell.fornavn} {self.helsepersonell.etternavn}"
 
-    def som_pasient(self) -> Person:
+    @property
+    def rekvirent(self) -> Rekvirent:
+        """As a sender."""
+        person = self.helsepersonell
+        return Rekvirent(
+            som_virksomhet(self.kontor), person.hpr, person.fornavn, person.etternavn, person.kategorier[0]
+        )
+
+    def som_pasient(self) -> Pasient:
         """In the patient's place: for prescriptions in the prescriber's own name and to own practice (P3, P4)."""
         person = self.helsepersonell
         born = ident.birth_date(person.fnr)
         assert born is not None
-        return Person(person.fornavn, person.etternavn, born, MANN if int(person.fnr[8]) % 2 else KVINNE)
+        kjonn = MANN if int(person.fnr[8]) % 2 else KVINNE
+        return Pasient(person.fornavn, person.etternavn, born, kjonn, adresse=BOSTED)
 
 
 _STEDER = (
@@ -118,12 +128,32 @@ def refnumre(lege: Lege) -> tuple[str, ...]:
     return tuple(islice(valid, REFNR_PER_LEGE))
 
 
-def person(number: int) -> Person:
+@cache
+def som_virksomhet(aktor: Aktor) -> Virksomhet:
+    """An organisation as a sender."""
+    return Virksomhet(
+        aktor.navn,
+        aktor.her,
+        aktor.enh,
+        Adresse("Sandkasseveien 1", "0001", "Oslo"),
+        "22000000",
+        aktor.lok,
+        aktor.ako,
+        "999001" if aktor.spesialist else "",
+    )
+
+
+def som_utleverer(aktor: Aktor) -> Utleverer:
+    """A dispenser as a sender."""
+    return Utleverer(som_virksomhet(aktor), ANSATT)
+
+
+def person(number: int) -> Pasient:
     """Patient number `number` (from 0): as many as a load test wants, each with an own number, born 1940–1999."""
     kjonn = (MANN, KVINNE)[number % 2]
     series, day = divmod(number // 2, 21_900)
     born = date(1940, 1, 1) + timedelta(days=day * 7_919 % 21_900)
-    return Person(*_navn(number), born, kjonn, _fnr(born, kjonn, series), "FNR")
+    return Pasient(*_navn(number), born, kjonn, _fnr(born, kjonn, series), "FNR", BOSTED)
 
 
 def _navn(number: int) -> tuple[str, str]:
@@ -137,7 +167,7 @@ def _aktor(number: int, navn: str, type_: Aktortype = Aktortype.REKVIRENT) -> Ak
         navn=navn,
         type=type_,
         enh=_orgnr(2 * number),
-        lok="" if type_ is Aktortype.REKVIRENT else _orgnr(2 * number + 1),
+        lok=_orgnr(2 * number + 1) if apotek or type_ is Aktortype.BANDASJIST else "",
         ako=str(99_001 + number) if apotek else "",
     )
 
@@ -157,6 +187,8 @@ BANDASJISTER = tuple(
     _aktor(200 + n, f"Sandkasse Bandasjist {sted}", Aktortype.BANDASJIST) for n, sted in enumerate(_STEDER[:4])
 )
 NETTAPOTEK = _aktor(300, "Sandkasse Nettapotek", Aktortype.NETTAPOTEK)
+LEGEMIDDELVERKET = _aktor(500, "Sandkasse Legemiddelverket", Aktortype.LEGEMIDDELVERKET)
+KJERNEJOURNAL = _aktor(501, "Sandkasse Kjernejournal", Aktortype.KJERNEJOURNAL)
 
 SAERLIGE_AKTORER = {
     "spesialistsykehus": replace(_aktor(400, "Sandkasse Spesialistsykehus"), spesialist=True),
@@ -210,20 +242,20 @@ SAERLIGE_LEGER = {
 """Prescribers with something about them, each by what it is."""
 
 
-def _uten_nummer(number: int) -> Person:
+def _uten_nummer(number: int) -> Pasient:
     one = person(5_000 + number)
     return replace(one, etternavn="Uten-Nummer", ident="", ident_type="")
 
 
-def _med_dnr(number: int) -> Person:
+def _med_dnr(number: int) -> Pasient:
     one = person(6_000 + number)
     return replace(one, etternavn="Med-Dnummer", ident=_fnr(one.fdato, one.kjonn, day_offset=40), ident_type="DNR")
 
 
-def _barn(number: int) -> Person:
+def _barn(number: int) -> Pasient:
     """Born in 2012 and later: guardians may want to see."""
     born, kjonn = date(2012, 5, 17) + timedelta(days=400 * number), (MANN, KVINNE)[number % 2]
-    return Person(_FORNAVN[number], "Barn", born, kjonn, _fnr(born, kjonn), "FNR")
+    return Pasient(_FORNAVN[number], "Barn", born, kjonn, _fnr(born, kjonn), "FNR", BOSTED)
 
 
 PERSONER = tuple(person(n) for n in range(20))
@@ -231,6 +263,36 @@ PERSONER = tuple(person(n) for n in range(20))
 MED_DNR = tuple(_med_dnr(n) for n in range(4))
 UTEN_NUMMER = tuple(_uten_nummer(n) for n in range(4))
 BARN = tuple(_barn(n) for n in range(4))
+
+
+def _registrert(number: int, one: Pasient) -> Registrert:
+    """A patient whose fastlege is the next doctor, not the one of the patient's own number."""
+    lege = LEGER[(number + 1) % len(LEGER)]
+    names = {"fornavn": one.fornavn, "etternavn": one.etternavn}
+    return Registrert((one.ident,), fastlege=lege.helsepersonell.hpr, fastlege_her=lege.kontor.her, **names)
+
+
+def _forelder(number: int, *, foreldreansvar: bool = True) -> Forelder:
+    return Forelder(PERSONER[number].ident, foreldreansvar)
+
+
+TIDLIGERE_NUMMER = _fnr(PERSONER[12].fdato, PERSONER[12].kjonn, day_offset=40)
+"""The D-number that a patient had before a fødselsnummer."""
+_SAERLIGE_PERSONER: dict[Pasient, dict[str, Any]] = {
+    PERSONER[10]: {"gradert": True},
+    PERSONER[12]: {"numre": (PERSONER[12].ident, TIDLIGERE_NUMMER)},
+    PERSONER[13]: {"sperret": frozenset({LEGER[3].helsepersonell.hpr})},
+    BARN[0]: {"foreldre": (_forelder(10), _forelder(11))},
+    BARN[1]: {"foreldre": (_forelder(16, foreldreansvar=False), _forelder(17))},
+    BARN[2]: {"foreldre": (_forelder(4), _forelder(5))},
+    BARN[3]: {"foreldre": (_forelder(4), _forelder(5))},
+}
+"""Who has a protected address, a former number, a blocked doctor, parents."""
+REGISTRERTE = tuple(
+    replace(_registrert(number, one), **_SAERLIGE_PERSONER.get(one, {}))
+    for number, one in enumerate((*PERSONER, *MED_DNR, *BARN))
+)
+"""The patients with a national number, as the person register and the fastlege register have them."""
 
 _PUBLISERTE_KONTOR = {
     "8095068": ("Virginia Legekontor", "100169444"),
@@ -270,6 +332,8 @@ ALLE_AKTORER = (
     *APOTEK,
     *BANDASJISTER,
     NETTAPOTEK,
+    LEGEMIDDELVERKET,
+    KJERNEJOURNAL,
     *SAERLIGE_AKTORER.values(),
     *_KONTOR.values(),
     *PUBLISERTE_UTLEVERERE,
@@ -283,4 +347,5 @@ def registers() -> FixedRegisters:
         (lege.helsepersonell for lege in ALLE_LEGER),
         {lege.kort: lege.helsepersonell.hpr for lege in ALLE_LEGER},
         {number: lege.helsepersonell.hpr for lege in ALLE_LEGER for number in refnumre(lege)},
+        REGISTRERTE,
     )

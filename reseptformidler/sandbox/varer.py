@@ -1,64 +1,10 @@
-"""What is prescribed in the sandbox, and its place in a message: the same in M1 and M10 (ReseptDok…, schema m1)."""
+"""The goods of the sandbox: drugs, consumables, nutrition, and what a pharmacy makes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
-
+from reseptformidler.client.varer import Handelsvare, Legemiddel, LegemiddelUtenMt, Magistrell
 from reseptformidler.domain import koder
 from reseptformidler.domain.hode import OID, Kode
-
-M1 = "http://www.kith.no/xmlstds/eresept/m1/2013-10-08"
-FORSKRIVNING = "http://www.kith.no/xmlstds/eresept/forskrivning/2013-10-08"
-
-
-@dataclass(frozen=True, slots=True)
-class Legemiddel:
-    """A package of a drug. `soknad`: unlicensed; True applies to the authority at once, False leaves it to others."""
-
-    varenr: str
-    varenavn: str
-    navn_form_styrke: str
-    atc: Kode
-    reseptgruppe: str
-    form: Kode
-    pakningsstr: str
-    enhet: Kode
-    bruksomrade: str
-    dosering: str
-    bruk: Kode
-    ref_hjemmel: Kode | None = None
-    ref_kode: Kode | None = None
-    soknad: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Handelsvare:
-    """A consumable (§5) or, with `naringsmiddel`, nutrition (§6)."""
-
-    nr: str
-    navn: str
-    prod_gruppe: Kode
-    ref_hjemmel: Kode
-    bruksveiledning: str
-    naringsmiddel: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Magistrell:
-    """What the pharmacy makes: a name, and parts as (name, amount, unit)."""
-
-    navn: str
-    tilberedning: str
-    mengde: tuple[str, str]
-    form: Kode
-    deler: tuple[tuple[str, str, str], ...]
-    bruksomrade: str
-    dosering: str
-    bruk: Kode
-
-
-Vare = Legemiddel | Handelsvare | Magistrell
 
 
 def _kode(kodeverk: int, v: str, dn: str) -> Kode:
@@ -69,6 +15,7 @@ def _kode(kodeverk: int, v: str, dn: str) -> Kode:
 FAST, KUR, VED_BEHOV = (koder.BRUK.cs(bruk) for bruk in "123")
 _TABLETT = _kode(7448, "53", "Tablett")
 _STK = koder.ENHET_PAKNING.cv("stk")
+_UTEN_MT = ("Annen behandling har ikke virket", "Prøvefabrikken")
 _PARAGRAF_2 = koder.REFUSJONSHJEMMEL.cv("200")
 
 TABLETT = Legemiddel(
@@ -94,11 +41,11 @@ HOSTESAFT = Legemiddel(
 )  # fmt: skip
 UREGISTRERT = Legemiddel(
     "990006", "Prøvetin", "Prøvetin Tab 5 mg", _kode(7180, "N06AX01", "Oksitriptan"), "C", _TABLETT, "50", _STK,
-    "Etter avtale", "1 tablett daglig", FAST, soknad=True,
+    "Etter avtale", "1 tablett daglig", FAST, uten_mt=LegemiddelUtenMt(*_UTEN_MT, direkte=True),
 )  # fmt: skip
 UREGISTRERT_FORHANDSGODKJENT = Legemiddel(
     "990007", "Prøvetan", "Prøvetan Tab 2 mg", _kode(7180, "N06AX01", "Oksitriptan"), "C", _TABLETT, "50", _STK,
-    "Etter avtale", "1 tablett daglig", FAST, soknad=False,
+    "Etter avtale", "1 tablett daglig", FAST, uten_mt=LegemiddelUtenMt(*_UTEN_MT, direkte=False),
 )  # fmt: skip
 TESTSTRIMLER = Handelsvare(
     "990101", "Prøve teststrimler", _kode(7403, "5110101", "Blodsukkertester"), koder.REFUSJONSHJEMMEL.cv("504"),
@@ -115,90 +62,3 @@ SALVE = Magistrell(
 
 LEGEMIDLER = (TABLETT, ALLERGITABLETT, ANTIBIOTIKUM, HOSTESAFT)
 """Ordinary drugs; A_PREPARAT and the unlicensed ones stand by themselves."""
-
-
-def text(name: str, value: str) -> str:
-    """An element with text, or nothing where the text is empty."""
-    return f"<{name}>{escape(value)}</{name}>" if value else ""
-
-
-def coded(name: str, kode: Kode | None) -> str:
-    """A CS or CV element, or nothing."""
-    if kode is None:
-        return ""
-    system = f' S="{kode.s}"' if kode.s else ""
-    return f'<{name} V="{escape(kode.v)}"{system} DN="{escape(kode.dn)}"/>'
-
-
-def resept_dok(vare: Vare, antall: str, reiterasjon: int) -> str:
-    """ReseptDokLegemiddel or ReseptDokHandelsvare, as schema m1/2013-10-08 orders it."""
-    if isinstance(vare, Handelsvare):
-        return _handelsvare(vare, antall)
-    begins = f'<ReseptDokLegemiddel xmlns="{M1}"><Varegruppekode V="L" DN="Legemiddel"/>{text("Antall", antall)}'
-    if isinstance(vare, Magistrell):
-        content = f"<Reiterasjon>{reiterasjon}</Reiterasjon>{_forskrivning(vare, _blanding(vare))}"
-    else:
-        content = (
-            coded("RefHjemmel", vare.ref_hjemmel)
-            + coded("RefKode", vare.ref_kode)
-            + f"<Reiterasjon>{reiterasjon}</Reiterasjon>"
-            + _soknad(vare)
-            + _forskrivning(vare, _pakning(vare))
-        )
-    return f"{begins}{content}</ReseptDokLegemiddel>"
-
-
-def _handelsvare(vare: Handelsvare, antall: str) -> str:
-    kind = "Naringsmiddel" if vare.naringsmiddel else "MedForbMatr"
-    return (
-        f'<ReseptDokHandelsvare xmlns="{M1}"><Varegruppekode V="A" DN="Annet"/>{text("Antall", antall)}'
-        f"{coded('RefHjemmel', vare.ref_hjemmel)}{text('Bruksveiledning', vare.bruksveiledning)}"
-        f"{coded('ProdGruppe', vare.prod_gruppe)}"
-        f'<{kind} xmlns="{FORSKRIVNING}">{text("Nr", vare.nr)}{text("Navn", vare.navn)}</{kind}></ReseptDokHandelsvare>'
-    )
-
-
-def _soknad(vare: Legemiddel) -> str:
-    if vare.soknad is None:
-        return ""
-    return (
-        "<LegemiddelUtenMt><Begrunnelse>Annen behandling har ikke virket</Begrunnelse>"
-        f"<Produsent>Prøvefabrikken</Produsent><DirektesoknadSlv>{bool_text(vare.soknad)}</DirektesoknadSlv>"
-        "</LegemiddelUtenMt>"
-    )
-
-
-def _forskrivning(vare: Legemiddel | Magistrell, item: str) -> str:
-    return (
-        f'<Forskrivning xmlns="{FORSKRIVNING}">{text("Bruksomrade", vare.bruksomrade)}'
-        f"{text('DosVeiledEnkel', vare.dosering)}{coded('Bruk', vare.bruk)}{item}</Forskrivning>"
-    )
-
-
-def _pakning(vare: Legemiddel) -> str:
-    return (
-        f"<Legemiddelpakning>{coded('Atc', vare.atc)}{text('NavnFormStyrke', vare.navn_form_styrke)}"
-        f"{coded('Reseptgruppe', koder.RESEPTGRUPPE.cs(vare.reseptgruppe))}"
-        f"{coded('LegemiddelformKort', vare.form)}{text('Varenr', vare.varenr)}<PakningsinfoResept>"
-        f"{text('Varenavn', vare.varenavn)}{text('Pakningsstr', vare.pakningsstr)}{coded('EnhetPakning', vare.enhet)}"
-        "</PakningsinfoResept></Legemiddelpakning>"
-    )
-
-
-def _blanding(vare: Magistrell) -> str:
-    amount, unit = vare.mengde
-    parts = "".join(
-        f"<BestanddelAnnet>{text('NavnFormStyrke', navn)}<MengdeBestanddel>"
-        f'<Mengde V="{escape(mengde)}" U="{escape(enhet)}"/></MengdeBestanddel></BestanddelAnnet>'
-        for navn, mengde, enhet in vare.deler
-    )
-    return (
-        f"<Legemiddelblanding>{text('Navn', vare.navn)}{text('TilbOppl', vare.tilberedning)}"
-        f'<Mengde V="{escape(amount)}" U="{escape(unit)}"/>{coded("Legemiddelform", vare.form)}{parts}'
-        "</Legemiddelblanding>"
-    )
-
-
-def bool_text(value: bool) -> str:  # noqa: FBT001  # a value of the schema, not a switch
-    """xs:boolean as the published messages write it."""
-    return "true" if value else "false"

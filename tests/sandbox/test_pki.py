@@ -12,12 +12,12 @@ import pytest
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, m1
+from reseptformidler.client.sign import renewed, sign
 from reseptformidler.domain.aktor import Signatur
 from reseptformidler.sandbox import population
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Resept, m1
-from reseptformidler.sandbox.pki import CARD_AGE, Pki
-from reseptformidler.sandbox.sign import renewed, sign, signer
+from reseptformidler.sandbox.pki import CARD_AGE, Pki, signer
 from reseptformidler.sandbox.varer import TABLETT
 from reseptformidler.trust.chain import valid_at
 from reseptformidler.trust.signature import Verifier
@@ -69,7 +69,7 @@ def test_an_organisations_certificate(pki: Pki, now: datetime) -> None:
 
 def test_an_old_message_is_renewed_and_signed(pki: Pki, now: datetime) -> None:
     """Old MsgId, GenDate, signature and comments are gone; the signer is found in the head."""
-    written = m1(Hode(OLD, now - timedelta(days=100)), LEGE, population.PERSONER[0], Resept(TABLETT))
+    written = m1(Hode(OLD, now - timedelta(days=100)), LEGE.rekvirent, population.PERSONER[0], Resept(TABLETT))
     old = sign(written, pki.card(LEGE, now)).replace(b"<MsgInfo>", b"<!-- old --><MsgInfo>")
     found = signer(old)
     assert found == LEGE
@@ -82,7 +82,7 @@ def test_an_old_message_is_renewed_and_signed(pki: Pki, now: datetime) -> None:
 
 def test_what_is_not_renewed_stays(pki: Pki, now: datetime) -> None:
     """Without new values only the signature goes; what is no MsgHead is refused."""
-    written = m1(Hode(OLD, now), LEGE, population.PERSONER[0], Resept(TABLETT))
+    written = m1(Hode(OLD, now), LEGE.rekvirent, population.PERSONER[0], Resept(TABLETT))
     kept = renewed(sign(written, pki.card(LEGE, now)))
     assert etree.tostring(etree.fromstring(kept), method="c14n") == etree.tostring(
         etree.fromstring(written), method="c14n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reseptformidler.client.parter import Pasient
 from reseptformidler.domain import ident
 from reseptformidler.sandbox import population
 from reseptformidler.sandbox.population import (
@@ -19,7 +20,6 @@ from reseptformidler.sandbox.population import (
     SAERLIGE_AKTORER,
     SAERLIGE_LEGER,
     UTEN_NUMMER,
-    Person,
     person,
     refnumre,
     registers,
@@ -28,7 +28,7 @@ from reseptformidler.sandbox.population import (
 OURS = [lege for lege in ALLE_LEGER if lege not in PUBLISERTE_LEGER]
 
 
-def agrees(one: Person) -> bool:
+def agrees(one: Pasient) -> bool:
     """Whether the number says the date of birth and the sex that stand beside it."""
     return ident.birth_date(one.ident) == one.fdato and (int(one.ident[8]) % 2 == 1) == (one.kjonn == MANN)
 

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, m1
+from reseptformidler.client.sign import Card
 from reseptformidler.sandbox import population
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Resept, m1
-from reseptformidler.sandbox.pki import Card, Pki, Request, person_subject
+from reseptformidler.sandbox.pki import Pki, Request, person_subject
 from reseptformidler.sandbox.varer import TABLETT
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -39,7 +40,7 @@ def card(pki: Pki) -> Card:
 def message() -> bytes:
     """An M1, unsigned."""
     hode = Hode(UUID("11111111-1111-4111-8111-111111111111"), NOW)
-    return m1(hode, LEGE, population.PERSONER[0], Resept(TABLETT))
+    return m1(hode, LEGE.rekvirent, population.PERSONER[0], Resept(TABLETT))
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from reseptformidler.sandbox.pki import Card, Pki, p256_key
+from reseptformidler.client.sign import Card
+from reseptformidler.sandbox.pki import Pki, p256_key
 from reseptformidler.trust.chain import Authorities, TrustError, load_authorities
 
 

@@ -13,9 +13,9 @@ from signxml.exceptions import InvalidInput, SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from reseptformidler.client.sign import Card, sign
 from reseptformidler.domain.aktor import Signatur
-from reseptformidler.sandbox.pki import Card, Pki, Request, p256_key
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.pki import Pki, Request, p256_key
 from reseptformidler.trust.signature import Verifier
 
 DAMAGES = 150

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
+from reseptformidler.client.sign import Card, sign
 from reseptformidler.domain.aktor import Signatur
-from reseptformidler.sandbox.pki import Card, Pki, Request, p256_key, rsa_key
+from reseptformidler.sandbox.pki import Pki, Request, p256_key, rsa_key
 from reseptformidler.sandbox.population import LEGER
-from reseptformidler.sandbox.sign import sign
 from reseptformidler.trust.signature import LEAST_RSA_BITS, Verifier
 
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"

@@ -10,14 +10,16 @@ from uuid import uuid4
 
 from lxml import etree
 
+from reseptformidler.client import rekvirent, utleverer
+from reseptformidler.client.answer import Answer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Resept, Tilbakekalling
+from reseptformidler.client.sign import sign
+from reseptformidler.client.soap import Client
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.domain.aktor import Aktor
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import Answer, Client
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, som_utleverer
 from reseptformidler.sandbox.varer import TABLETT
 from reseptformidler.wire.msghead import read_head
 from reseptformidler.wire.schema import Schemas
@@ -80,23 +82,23 @@ class Talk:
 
     async def prescribe(self, resept: Resept | None = None) -> str:
         """M1; gives the ReseptId."""
-        octets = self._signed(messages.m1(_hode(), LEGE, PERSON, resept or Resept(TABLETT, reiterasjon=1)))
+        octets = self._signed(rekvirent.m1(_hode(), LEGE.rekvirent, PERSON, resept or Resept(TABLETT, reiterasjon=1)))
         await self.accepted(octets)
         return msg_id_of(octets)
 
     async def recall(self, resept_id: str) -> None:
         """M5."""
-        await self.accepted(self._signed(messages.m5(_hode(), LEGE, PERSON, Tilbakekalling(resept_id))))
+        await self.accepted(self._signed(rekvirent.m5(_hode(), LEGE.rekvirent, PERSON, Tilbakekalling(resept_id))))
 
     async def listed(self) -> tuple[Answer, dict[str, str]]:
         """M9.1; gives the M9.2, and the status that it shows of each prescription."""
-        m92 = await self.accepted(messages.m91(_hode(), HER, Sok(fnr=PERSON.ident, alle=True)))
+        m92 = await self.accepted(utleverer.m91(_hode(), som_utleverer(HER), Sok(fnr=PERSON.ident, alle=True)))
         shown = m92.root.iter("{*}Reseptinfo")
         return m92, {one.findtext("{*}ReseptId") or "": one.find("{*}Status").get("V", "") for one in shown}  # type: ignore[union-attr]
 
     def m93(self, listed: Answer, resept_id: str, apotek: Aktor) -> bytes:
         """The wish for a prescription out of a list."""
-        return messages.m93(_hode(listed, conversation_of(listed)), apotek, resept_id)
+        return utleverer.m93(_hode(listed, conversation_of(listed)), som_utleverer(apotek), resept_id)
 
     async def download(self, resept_id: str, apotek: Aktor = HER) -> Download:
         """M9.1 and M9.3."""
@@ -108,7 +110,7 @@ class Talk:
     async def report(self, one: Download, *, last: bool) -> None:
         """M10; the last one ends the prescription."""
         rapport = Rapport(one.resept_id, TABLETT, avsluttet=last)
-        await self.accepted(messages.m10(_hode(one.m94, one.conversation), one.apotek, PERSON, rapport))
+        await self.accepted(utleverer.m10(_hode(one.m94, one.conversation), som_utleverer(one.apotek), PERSON, rapport))
 
     def _signed(self, octets: bytes) -> bytes:
         return sign(octets, self.pki.card(LEGE, datetime.now(UTC)))

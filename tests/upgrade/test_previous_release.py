@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from reseptformidler.sandbox.client import Answer, NoAnswer
+from reseptformidler.client.answer import Answer, NoAnswer
 from reseptformidler.store.migrate import CODE_SCHEMA_VERSION, SHIPPED, Migration, migrate
 from tests.conftest import execute
 from tests.system.process import Serving, command

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from lxml import etree
 
-from reseptformidler.sandbox.pki import Card, Key
-from reseptformidler.sandbox.population import ALLE_LEGER, Lege
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+"""RSA or P-256. A key that never leaves its card is a subclass of these that asks the card to sign."""
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
 _MH = "{http://www.kith.no/xmlstds/msghead/2006-05-24}"
@@ -31,6 +33,24 @@ _SIGNED_INFO = (
     "<DigestValue>%s</DigestValue></Reference></SignedInfo>"
 )
 """What follows `<SignedInfo` in the message, and its start tag with namespace in what is signed: canonical already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A certificate with its private key."""
+
+    key: Key
+    certificate: x509.Certificate
+
+    @classmethod
+    def from_pem(cls, pem: bytes, password: bytes | None = None) -> Card:
+        """From PEM text that holds both. ValueError: one is missing, they do not match, or no such key can sign."""
+        key, certificate = load_pem_private_key(pem, password), x509.load_pem_x509_certificate(pem)
+        if not isinstance(key, Key) or (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name != "secp256r1"):
+            raise ValueError("the key is neither RSA nor P-256")
+        if key.public_key() != certificate.public_key():
+            raise ValueError("the certificate is another key's")
+        return cls(key, certificate)
 
 
 def sign(octets: bytes, card: Card) -> bytes:
@@ -75,11 +95,3 @@ def renewed(octets: bytes, msg_id: UUID | None = None, gen_date: datetime | None
     for signature in root.findall(f"{_DS}Signature"):
         root.remove(signature)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-
-
-def signer(octets: bytes) -> Lege | None:
-    """The sandbox's prescriber whose HPR number stands in the head."""
-    root = etree.fromstring(octets, _PARSER)
-    people = root.iterfind(f"{_MH}MsgInfo/{_MH}Sender//{_MH}HealthcareProfessional/{_MH}Ident/{_MH}Id")
-    numbers = {element.text for element in people}
-    return next((lege for lege in ALLE_LEGER if lege.helsepersonell.hpr in numbers), None)
