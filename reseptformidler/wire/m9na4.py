@@ -1,0 +1,76 @@
+"""How M9NA4 is written (HIS 3019): what the M1 says beyond the list, what was paid and what was dispensed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from reseptformidler.domain import koder
+from reseptformidler.domain.hode import Kode
+from reseptformidler.domain.kalender import NORGE
+from reseptformidler.domain.resept import Resept
+from reseptformidler.domain.utlevert import Utlevert
+from reseptformidler.wire.element import attribute, kode, simple
+from reseptformidler.wire.m94 import egenandelsperiode
+from reseptformidler.wire.msghead import written_time
+
+M9NA4 = "http://www.kith.no/xmlstds/eresept/m9na4/2016-06-06"
+_FK1 = "http://www.kith.no/xmlstds/felleskomponent1"
+
+
+@dataclass(frozen=True, slots=True)
+class Rekvirert:
+    """What the M1 says and M9NA2 does not."""
+
+    ref_kode: Kode | None
+    resh: str
+    """RESH id of the institution that began the treatment, empty where none did."""
+    bytteres: Kode | None
+    kortdose: Kode | None
+
+
+def utvidet(
+    resept: Resept,
+    rekvirert: Rekvirert,
+    perioder: Sequence[tuple[date, Decimal]],
+    utlevert: Iterable[Utlevert],
+) -> bytes:
+    """The payload of an M9NA4, what was given last first; `perioder`: start and amount paid (NOK), none or four."""
+    assert len(perioder) in (0, 4)
+    by_day = sorted(utlevert, key=lambda item: item.dato, reverse=True)
+    inner = "".join(
+        (
+            f"<ReseptId>{resept.resept_id}</ReseptId>",
+            kode("Status", koder.STATUS_RESEPT.cs(resept.vist_status)),
+            kode("RefKode", rekvirert.ref_kode),
+            _institusjon(rekvirert.resh),
+            kode("BytteresRekvirent", rekvirert.bytteres),
+            kode("Kortdose", rekvirert.kortdose),
+            "".join(egenandelsperiode(start, betalt) for start, betalt in perioder),
+            "".join(_utlevering(item, resept) for item in by_day),
+        )
+    )
+    return f'<M9NA4 xmlns="{M9NA4}" xmlns:fk1="{_FK1}">{inner}</M9NA4>'.encode()
+
+
+def _institusjon(resh: str) -> str:
+    number = simple("fk1:Id", resh)
+    kind = kode("fk1:TypeId", koder.ORGANISASJON_ID.cv("RSH"))
+    return f"<InstitusjonsID>{number}{kind}</InstitusjonsID>" if number else ""
+
+
+def _utlevering(item: Utlevert, resept: Resept) -> str:
+    """What an older release stored has no name of what was dispensed: then that of what was prescribed."""
+    prescribed = resept.vare.navn_form_styrke or resept.vare.legemiddelblanding
+    size = ""
+    if item.pakningsstr is not None:
+        size = f'<Pakningsstr V="{attribute(item.pakningsstr[0])}" U="{attribute(item.pakningsstr[1])}"/>'
+    midnight = datetime.combine(item.dato, time(), NORGE)
+    return (
+        f"<Utlevering>{simple('Nr', item.varenr)}{simple('NavnFormStyrke', item.navn or prescribed)}{size}"
+        f"<AntallPakningerUtlevertTotalt>{item.totalt:f}</AntallPakningerUtlevertTotalt>"
+        f"<AntallPakningerUtlevertSiste>{item.siste:f}</AntallPakningerUtlevertSiste>"
+        f"<TidspunktSisteUtlevering>{written_time(midnight)}</TidspunktSisteUtlevering></Utlevering>"
+    )
