@@ -10,6 +10,7 @@ from uuid import UUID
 
 from reseptformidler.domain.aktor import mottaker
 from reseptformidler.domain.hode import OID, Address, HealthcareProfessional, Ident, Kode, Organisation
+from reseptformidler.domain.kalender import NORGE
 
 
 class Status(StrEnum):
@@ -22,6 +23,10 @@ class Status(StrEnum):
     AVSLUTTET = "R"
     TILBAKEKALT = "T"
     UGYLDIG = "X"
+
+
+UNDER_BEHANDLING, INNVILGET, AVSLATT = "2", "3", "4"
+"""Of list 7436: an application that is with the authority, was granted, was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class Vare:
     """Of LegemiddelMerkevare in FEST, where that was prescribed; empty too in what was stored before it was kept."""
     virkestoff_id: str = ""
     """Of LegemiddelVirkestoff in FEST, likewise."""
+    atc: str = ""
+    """Of a drug that has one; empty too in what was stored before it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,16 @@ class Las:
     siden: datetime
     samtale: str
     """MsgId that began the conversation, for RefToConversation."""
+
+    def som_mottaker(self) -> Organisation:
+        """As the Receiver of a message: the M15 goes to who holds the prescription (rules.md G4)."""
+        return mottaker(self.navn, "", self.her)
+
+    @property
+    def beskrivelse(self) -> str:
+        """Who holds it and since when by Norwegian clocks, in words for another utleverer's user (7419/69)."""
+        siden = self.siden.astimezone(NORGE)
+        return f"Under ekspedering hos {self.navn} siden {siden:%d.%m.%Y} kl. {siden:%H.%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,12 @@ class Utlevering:
     """None or four: start of the period and amount paid (NOK)."""
     endret: bool = False
     """It differed from what was prescribed: the M10 had an Intervensjon (rules.md U10)."""
+    varenr: str = ""
+    """Varenr of a package, Nr of other goods; empty for a mixture."""
+    navn: str = ""
+    """NavnFormStyrke of a package, else Navn; empty in what was stored before it was kept."""
+    pakningsstr: tuple[str, str] | None = None
+    """Value and unit as they stood, where there is one size (PQ)."""
 
 
 @dataclass(frozen=True, slots=True)

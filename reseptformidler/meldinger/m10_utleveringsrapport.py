@@ -7,119 +7,28 @@ Paper prescriptions are reported too; the service holds nothing of them and only
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
-
-from lxml import etree
 
 from reseptformidler.domain import koder
 from reseptformidler.domain.aktor import Facts, M8Til
 from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Owed, Tilstand, refused
-from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_person_number
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.livslop import Fase, Steg, fase, step
 from reseptformidler.domain.pasientkort import Pasientkort
 from reseptformidler.domain.resept import Ekspederingsanmodning, Resept, Utlevering
 from reseptformidler.meldinger.avsender import RAPPORTERENDE_UTLEVERER
+from reseptformidler.meldinger.ekspedering import holdt_av_annen
 from reseptformidler.meldinger.krav import krav
+from reseptformidler.meldinger.m10_innhold import UTLEVERES, Utleveringsrapport, parse
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule, pasientens_nummer
 from reseptformidler.meldinger.rapportering import Rapport, owed_recall, owed_reports, owed_reports_paper
 from reseptformidler.reasons import reason
-from reseptformidler.wire import innhold
 from reseptformidler.wire.msghead import read_uuid
 
 _UL = "Utleveringsrapport/Utlevering"
-_DISPENSED_KINDS = {"Legemiddelpakning", "Legemiddelblanding", "Naringsmiddel", "MedForbMatr"}
-
-
-@dataclass(frozen=True, slots=True)
-class Vare:
-    """The item that was dispensed, as far as the service judges it."""
-
-    form: str
-    """Element of the item: Legemiddelpakning, Naringsmiddel …; empty when only a product group stands."""
-    antall: Decimal | None
-    mengde: Decimal | None
-    enheter: tuple[Kode, ...]
-    """EnhetPakning of each package."""
-
-
-@dataclass(frozen=True, slots=True)
-class Utleveringsrapport:
-    """The content of an M10."""
-
-    resept_id: UUID | None
-    """None where it is no UUID: on paper any id will do."""
-    dato: date | None
-    annullering: bool
-    annullerings_id: str
-    avsluttet: Kode | None
-    vare: Vare | None
-    utleverer_her: str
-    """Of an Ident of type HER; empty for another type."""
-    intervensjon: bool
-    kansellering: Kode | None
-    reservert: bool
-    egenandel: tuple[tuple[date | None, Decimal | None], ...]
-    papirresept: bool | None
-    rekvirent_papir: bool
-
-    @property
-    def utlevert(self) -> bool:
-        """Whether it reports a dispensing or its annulment: anything but a cancel."""
-        return self.kansellering is None
-
-
-def parse(payload: etree._Element) -> Utleveringsrapport:
-    """Read Utleveringsrapport with its Utlevering."""
-    utlevering = innhold.child(payload, "Utlevering")
-    egenandel = [found for found in innhold.children(payload) if innhold.local(found) == "Egenandel"]
-    return Utleveringsrapport(
-        resept_id=read_uuid(innhold.text(utlevering, "ReseptId")),
-        dato=innhold.dato(utlevering, "Utleveringsdato"),
-        annullering=innhold.sann(utlevering, "Annullering") is True,
-        annullerings_id=innhold.text(utlevering, "AnnulleringsId"),
-        avsluttet=innhold.kode(utlevering, "Avsluttet"),
-        vare=_vare(utlevering),
-        utleverer_her=_her(innhold.child(innhold.child(utlevering, "Utleverer"), "HerId")),
-        intervensjon=innhold.child(utlevering, "Intervensjon") is not None,
-        kansellering=innhold.kode(payload, "Kanselleringskode"),
-        reservert=innhold.sann(payload, "ReservasjonRapportFastlege") is True,
-        egenandel=tuple(
-            (innhold.dato(found, "StartEgenandelsperiode"), innhold.attributt(found, "BetaltEgenandel", "V"))
-            for found in egenandel
-        ),
-        papirresept=innhold.sann(payload, "Papirresept"),
-        rekvirent_papir=innhold.child(payload, "RekvirentPapir") is not None,
-    )
-
-
-def _vare(utlevering: etree._Element | None) -> Vare | None:
-    dok = innhold.child(utlevering, "ReseptDokLegemiddel")
-    holder = innhold.child(dok, "Forskrivning")
-    if dok is None:
-        dok = holder = innhold.child(utlevering, "ReseptDokHandelsvare")
-    if dok is None:
-        return None
-    item = next((found for found in innhold.children(holder) if innhold.local(found) in _ITEMS), None)
-    pakninger = (found for found in innhold.children(item) if innhold.local(found) == "PakningsinfoResept")
-    return Vare(
-        form=innhold.local(item) if item is not None else "",
-        antall=innhold.desimal(dok, "Antall"),
-        mengde=innhold.attributt(dok, "Mengde", "V"),
-        enheter=tuple(enhet for pakning in pakninger if (enhet := innhold.kode(pakning, "EnhetPakning")) is not None),
-    )
-
-
-_ITEMS = {*_DISPENSED_KINDS, "LegemiddelMerkevare", "LegemiddelVirkestoff", "Legemiddeldose", "Brystprotese"}
-
-
-def _her(ident: etree._Element | None) -> str:
-    kind = innhold.kode(ident, "TypeId")
-    return innhold.text(ident, "Id") if kind is not None and kind.v == "HER" else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------- rules
@@ -170,7 +79,7 @@ RULES = (
     _krav(124, "Utleveringsrapport/Kanselleringskode", lambda r: not r.utlevert and r.annullering, "U4"),
     _krav(230, f"{_UL}/Avsluttet", lambda r: r.avsluttet is not None and r.avsluttet.v not in koder.JA_NEI),
     _krav(356, _UL, lambda r: r.utlevert and r.vare is None),
-    _krav(264, _UL, lambda r: r.utlevert and r.vare is not None and r.vare.form not in _DISPENSED_KINDS),
+    _krav(264, _UL, lambda r: r.utlevert and r.vare is not None and r.vare.form not in UTLEVERES),
     _krav(265, f"{_UL}/*/Antall", _bad_quantity, "U13"),
     _krav(276, f"{_UL}/*/Antall", _negative_annulment, "U13"),
     _krav(132, f"{_UL}/*/EnhetPakning", _unknown_unit),
@@ -221,8 +130,9 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         return _refused(271, "Patient/Ident")
     if content.annullering:
         return _annul(m, resept, tilstand, facts, now)
-    if resept.las is not None and resept.las.her != m.head.sender.ident("HER"):
-        return _refused(69, f"{_UL}/ReseptId")
+    held = holdt_av_annen(resept, m.head.sender.ident("HER"), f"{_UL}/ReseptId")
+    if held is not None:
+        return refused(held)
     return _dispense(m, resept, tilstand, facts, now) if content.utlevert else _cancel(resept, now)
 
 
@@ -326,6 +236,9 @@ def _utlevering(m: Mottatt, resept: Resept) -> Utlevering:
             (start, betalt) for start, betalt in content.egenandel if start is not None and betalt is not None
         ),
         endret=content.intervensjon,
+        varenr=content.vare.varenr,
+        navn=content.vare.navn,
+        pakningsstr=content.vare.pakningsstr,
     )
 
 

@@ -59,6 +59,9 @@ class Forskrivning:
     reseptgruppe: str = ""
     varenr: str = ""
     pakning: Pakning | None = None
+    id: str = ""
+    """Of the drug register (FEST), where the element has one."""
+    atc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ def _forskrivning(deler: _Deler) -> Forskrivning:
         reseptgruppe=_verdi(legemiddel, "Reseptgruppe"),
         varenr=_tekst(legemiddel, "Varenr"),
         pakning=_pakning(_deler(pakning)) if pakning is not None else None,
+        id=_tekst(legemiddel, "Id"),
+        atc=_verdi(legemiddel, "Atc"),
     )
 
 

@@ -186,6 +186,14 @@ def _mangler_legemiddel(r: M1, vare: Legemiddel) -> Iterator[str]:
         yield f"{dok}/Varegruppekode"
 
 
+def _mangler_handelsvare(r: M1, vare: Handelsvare) -> Iterator[str]:
+    """C1, C2; and C4: as group L a bandasjist would never see it."""
+    if vare.prod_gruppe is None:
+        yield "ReseptDokHandelsvare/ProdGruppe"
+    if r.varegruppe == "L":
+        yield "ReseptDokHandelsvare/Varegruppekode"
+
+
 def _mangler(r: M1) -> Iterator[str]:
     if r.antall is not None and r.antall <= 0:
         yield "Antall"
@@ -197,15 +205,15 @@ def _mangler(r: M1) -> Iterator[str]:
         yield "EkspAnm/MetodeEkspedering"
     if isinstance(r.vare, Legemiddel):
         yield from _mangler_legemiddel(r, r.vare)
-    elif r.vare.prod_gruppe is None:
-        yield "ReseptDokHandelsvare/ProdGruppe"
+    else:
+        yield from _mangler_handelsvare(r, r.vare)
 
 
 def _minstekrav(m: Mottatt, _: Facts) -> Iterator[Finding]:
     return (Finding(reason(320), f"Resept/{hvor}") for hvor in _mangler(m.content))
 
 
-MINSTEKRAV = Rule(name=reason(320).rule, source="D2, D3, D5, C1, C2", findings=_minstekrav)
+MINSTEKRAV = Rule(name=reason(320).rule, source="D2, D3, D5, C1, C2, C4", findings=_minstekrav)
 """What an M1 must hold beyond its schema. That a drug is group L keeps it from a bandasjist (C4)."""
 
 

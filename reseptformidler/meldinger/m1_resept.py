@@ -19,6 +19,7 @@ from reseptformidler.domain.decision import (
 )
 from reseptformidler.domain.hode import HealthcareProfessional
 from reseptformidler.domain.ident import birth_date, is_dnr
+from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.livslop import Fase, Steg
 from reseptformidler.domain.resept import Ekspederingsanmodning, Pasient, Rekvirent, Resept, Status, Vare
 from reseptformidler.meldinger import avsender
@@ -104,6 +105,7 @@ def _resept(m: Mottatt, now: datetime) -> Resept:
         soknad_slv=soknad,
         ekspanm=Ekspederingsanmodning(r.ekspanm.her, r.ekspanm.navn, r.ekspanm.metode) if r.ekspanm else None,
         samtale=m.samtale,
+        soknad_sendt=norsk_dag(now) if soknad == "2" else None,
     )
 
 
@@ -169,6 +171,7 @@ def _vare(r: M1) -> Vare:
         bruk=forskrivning.bruk,
         merkevare_id=forskrivning.id if forskrivning.form == "LegemiddelMerkevare" else "",
         virkestoff_id=forskrivning.id if forskrivning.form == "LegemiddelVirkestoff" else "",
+        atc=forskrivning.atc,
     )
 
 
@@ -199,8 +202,17 @@ def _skyldig(m: Mottatt, resept: Resept, facts: Facts) -> Iterator[Owed]:
     resept_id, samtale = resept.resept_id, resept.samtale
     m1 = (Vedlegg(resept_id, resept_id),)
     if resept.status is Status.UNDER_BEHANDLING_SLV:
-        to, payload = facts.legemiddelverket.som_mottaker(), skriv.m14(str(resept_id))
-        yield Owed("M14", to, resept_id, m.head.msg_id_text, samtale, payload, m.head.patient, m1)
+        to, payload = facts.legemiddelverket.som_mottaker(), skriv.m14(resept_id)
+        yield Owed(
+            "M14",
+            to,
+            resept_id,
+            m.head.msg_id_text,
+            samtale,
+            payload,
+            attachments=m1,
+            sender=m.head.sender.as_receiver(),
+        )
     if resept.ekspanm is not None:
         assert facts.mottaker_ekspanm is not None
         to, payload = facts.mottaker_ekspanm.som_mottaker(), skriv.m21(m.payload, resept)

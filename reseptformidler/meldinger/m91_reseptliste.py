@@ -11,13 +11,14 @@ from datetime import date, datetime
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Aktortype, Facts
+from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Decision, Needs, Nodsok, Reply, Tilstand
 from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_person_number, is_refnr
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.resept import Pasient, Resept, Status
 from reseptformidler.meldinger.avsender import UTLEVERER
+from reseptformidler.meldinger.ekspedering import er_bandasjist
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.wire import innhold
@@ -118,13 +119,12 @@ def needs(m: Mottatt, facts: Facts) -> Needs:
 def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """The list, newest first; nothing changes by being looked at."""
     sok: Sok = m.content
-    bandasjist = facts.avsender is not None and facts.avsender.type is Aktortype.BANDASJIST
     funnet = [
         resept
         for resept in tilstand.resepter
         if _listed(resept, norsk_dag(now), alle=sok.ja("AlleResepter"))
         and _sought(resept, sok, facts)
-        and _visible(resept, sok, bandasjist=bandasjist)
+        and _visible(resept, sok, bandasjist=er_bandasjist(facts))
     ]
     funnet.sort(key=lambda resept: (resept.forskrivningsdato, resept.mottatt), reverse=True)
     status = "" if funnet else _status(sok)

@@ -14,14 +14,15 @@ from uuid import UUID
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Aktortype, Facts
+from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Reply, Tilstand, refused
 from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_refnr
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.livslop import Steg, fase, step
-from reseptformidler.domain.resept import Las, Resept, Status, Utlevering
+from reseptformidler.domain.resept import Las, Resept, Utlevering
 from reseptformidler.meldinger.avsender import UTLEVERER
+from reseptformidler.meldinger.ekspedering import er_bandasjist, opptatt
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.reasons import reason
@@ -88,10 +89,14 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
     resept = tilstand.resept(content.resept_id) if content.resept_id is not None else None
     if resept is None:
         return refused(Finding(reason(1), "M93/ReseptId"))
-    refusal = _denied(resept, content, facts) or _taken(resept, m.head.sender.ident("HER"), norsk_dag(now))
-    if refusal:
-        return refused(Finding(reason(refusal), "M93"))
-    las = Las(m.head.sender.ident("HER"), m.head.sender.name, now, m.samtale)
+    denied = _denied(resept, content, facts)
+    if denied:
+        return refused(Finding(reason(denied), "M93"))
+    her = m.head.sender.ident("HER")
+    taken = opptatt(resept, her, norsk_dag(now), "M93/ReseptId")
+    if taken is not None:
+        return refused(taken)
+    las = Las(her, m.head.sender.name, now, m.samtale)
     changed = step(resept, Steg.NEDLASTET, now, las=resept.las or las)
     if isinstance(changed, int):
         return refused(Finding(reason(changed), "M93/ReseptId"))
@@ -100,25 +105,12 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
 
 def _denied(resept: Resept, content: Foresporsel, facts: Facts) -> int:
     """What this utleverer may not have at all, whatever state it is in: the 7419 code, 0 for nothing."""
-    if facts.avsender is not None and facts.avsender.type is Aktortype.BANDASJIST and resept.vare.varegruppe != "A":
+    if er_bandasjist(facts) and resept.vare.varegruppe != "A":
         return 387
     if resept.last and not content.refnr:
         return 258
     if resept.last and content.refnr != resept.refnr:
         return 161
-    return 0
-
-
-def _taken(resept: Resept, her: str, dag: date) -> int:
-    """What nobody, or only another utleverer, may dispense now: the 7419 code, 0 for nothing."""
-    if resept.status is not Status.EKSPEDERBAR:
-        return 0
-    if resept.las is not None:
-        return 69 if resept.las.her != her else 0
-    if resept.utloper < dag:
-        return 41
-    if resept.ekspanm is not None and resept.ekspanm.binder and resept.ekspanm.her != her:
-        return 70
     return 0
 
 
@@ -128,7 +120,7 @@ def _answer(resept: Resept, tilstand: Tilstand) -> Reply:
     return Reply(
         type="ERM94",
         dn=koder.MELDINGSTYPE.navn["ERM94"],
-        payload=reseptnedlasting(resept.vist_status, resept.soknad_slv, _egenandel(utlevert)),
+        payload=reseptnedlasting(resept, _egenandel(utlevert)),
         attachments=(tilstand.dokumenter[resept.resept_id], *(tilstand.dokumenter[u.msg_id] for u in utlevert)),
     )
 

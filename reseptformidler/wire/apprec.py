@@ -57,7 +57,8 @@ def _issued(head: MsgInfo, now: datetime) -> str:
 
 def _error(finding: Finding) -> str:
     reason = finding.reason
-    return kode("Error", Kode(reason.code, reason.text, reason.system, finding.detail))
+    told = ": ".join(part for part in (finding.detail, finding.opplysning) if part)
+    return kode("Error", Kode(reason.code, reason.text, reason.system, told))
 
 
 def _hcp(organisation: Organisation) -> str:

@@ -16,13 +16,14 @@ from reseptformidler.domain.resept import Pasient, Resept, Vare
 from reseptformidler.wire.element import attribute, kode, simple
 
 FK1 = "http://www.kith.no/xmlstds/felleskomponent1"
+M92_2013 = "http://www.kith.no/xmlstds/eresept/m92/2013-10-08"
 M92_2023 = "http://www.kith.no/xmlstds/eresept/m92/2023-03-20"
 
 
 def reseptliste(namespace: str, status: str, resepter: Iterable[Resept]) -> bytes:
     """The payload of an M9.2 in one of its two namespaces; `status` (list 7407) is empty where something was found."""
     why = kode("Status", koder.STATUS_SOK.cs(status)) if status else ""
-    found = "".join(_reseptinfo(resept, bruk=namespace == M92_2023) for resept in resepter)
+    found = "".join(reseptinfo(resept, bruk=namespace == M92_2023) for resept in resepter)
     return f'<Reseptliste xmlns="{namespace}" xmlns:fk1="{FK1}">{why}{found}</Reseptliste>'.encode()
 
 
@@ -43,11 +44,13 @@ def navn_utleverer(resept: Resept) -> str:
     return ekspanm.navn if ekspanm is not None and ekspanm.binder else ""
 
 
-def _reseptinfo(resept: Resept, *, bruk: bool) -> str:
+def reseptinfo(resept: Resept, *, bruk: bool, namespace: str = "") -> str:
+    """One prescription; `namespace` where it stands alone in another message (M9.12)."""
     pasient, vare = resept.pasient, resept.vare
+    xmlns = f' xmlns="{namespace}" xmlns:fk1="{FK1}"' if namespace else ""
     return "".join(
         (
-            f"<Reseptinfo><Forskrivningsdato>{med_sone(resept.forskrivningsdato)}</Forskrivningsdato>",
+            f"<Reseptinfo{xmlns}><Forskrivningsdato>{med_sone(resept.forskrivningsdato)}</Forskrivningsdato>",
             _pasient(pasient),
             simple("RekvirentId", resept.rekvirent.hpr),
             simple("NavnRekvirent", resept.rekvirent.navn),

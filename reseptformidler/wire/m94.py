@@ -7,21 +7,32 @@ from datetime import date
 from decimal import Decimal
 
 from reseptformidler.domain import koder
-from reseptformidler.wire.element import kode
+from reseptformidler.domain.resept import INNVILGET, Resept
+from reseptformidler.wire.element import kode, simple
 
 M94 = "http://www.kith.no/xmlstds/eresept/m94/2010-07-01"
 
 
-def reseptnedlasting(status: str, soknad_slv: str, egenandel: Sequence[tuple[date, Decimal]]) -> bytes:
-    """The payload of an M9.4: `status` (list 7408), `soknad_slv` (7436, or empty), `egenandel` (NOK; none or four)."""
+def reseptnedlasting(resept: Resept, egenandel: Sequence[tuple[date, Decimal]]) -> bytes:
+    """The payload of an M9.4: `resept` as it was before the download; `egenandel` in NOK, none or four."""
     assert len(egenandel) in (0, 4)
-    state = kode("Status", koder.STATUS_RESEPT.cs(status))
-    application = kode("StatusSoknadSlv", koder.SOKNAD_SLV.cs(soknad_slv)) if soknad_slv else ""
-    periods = "".join(_egenandel(start, betalt) for start, betalt in egenandel)
-    return f'<ReseptNedlasting xmlns="{M94}">{state}{application}{periods}</ReseptNedlasting>'.encode()
+    slv = resept.soknad_slv
+    sent, answered = (day.isoformat() if day is not None else "" for day in (resept.soknad_sendt, resept.svar_slv))
+    inner = "".join(
+        (
+            simple("DatoSoknadSendtSLV", sent),
+            simple("SvarSLVDato", answered),
+            simple("InnvligetGodkjFritak", "true" if slv == INNVILGET else ""),
+            kode("Status", koder.STATUS_RESEPT.cs(resept.vist_status)),
+            kode("StatusSoknadSlv", koder.SOKNAD_SLV.cs(slv) if slv else None),
+            *(egenandelsperiode(start, betalt) for start, betalt in egenandel),
+        )
+    )
+    return f'<ReseptNedlasting xmlns="{M94}">{inner}</ReseptNedlasting>'.encode()
 
 
-def _egenandel(start: date, betalt: Decimal) -> str:
+def egenandelsperiode(start: date, betalt: Decimal) -> str:
+    """One period: its start, and what the patient has paid in it (NOK)."""
     return (
         f"<Egenandel><StartEgenandelsperiode>{start.isoformat()}</StartEgenandelsperiode>"
         f'<BetaltEgenandel V="{betalt:f}" U="NOK"/></Egenandel>'

@@ -12,10 +12,12 @@ from reseptformidler.domain import livslop
 from reseptformidler.domain.livslop import NEXT, REFUSALS, TRANSITIONS, Fase, Steg, fase, step
 from reseptformidler.domain.resept import Status
 from reseptformidler.reasons import reason
-from tests.meldinger.bygg import I_FASE, LAS, NOW, TILBAKEKALT
+from tests.meldinger.bygg import LAS, NOW, TILBAKEKALT
+from tests.meldinger.faser import I_HVER_FASE as I_FASE
 
 FODSLER = {Steg.REKVIRERT, Steg.REKVIRERT_SOKNAD}
 SLETTINGER = {Steg.UTLOPT, Steg.LAGRINGSTID_UTE}
+MED_LAS = {Fase.U, Fase.U_T, Fase.B_U, Fase.B_U_T}
 STEG = [steg for steg in Steg if steg not in FODSLER | SLETTINGER]
 PAR = list(product(I_FASE, STEG))
 UMULIGE = {(i_fase, Steg.ANNULLERT_AVSLUTNING) for i_fase in I_FASE if i_fase not in (Fase.R, Fase.R_T)}
@@ -53,7 +55,7 @@ def test_an_allowed_step_leads_where_the_table_says(i_fase: Fase, steg: Steg) ->
     assert neste.versjon == 2
     assert fase(neste) is NEXT[i_fase, steg]
     assert (neste.lukket is not None) == (fase(neste) in (Fase.R, Fase.R_T, Fase.T))
-    assert (neste.las is not None) == (fase(neste) in (Fase.U, Fase.U_T))
+    assert (neste.las is not None) == (fase(neste) in MED_LAS)
 
 
 @pytest.mark.parametrize("i_fase, steg", sorted(set(PAR) & set(REFUSALS)))
@@ -89,7 +91,7 @@ def test_no_step_stands_twice() -> None:
 def test_what_is_held_or_waits_is_never_deleted() -> None:
     """Locked or at the authority, a prescription stays (K3, domain.md b.2 #17)."""
     slettes = {overgang.fra for overgang in TRANSITIONS if overgang.steg in SLETTINGER}
-    assert slettes.isdisjoint({Fase.U, Fase.U_T, Fase.B, Fase.B_T})
+    assert slettes.isdisjoint({*MED_LAS, Fase.B, Fase.B_T})
     assert slettes == {Fase.E, Fase.A, Fase.X, Fase.R, Fase.R_T, Fase.T}
 
 
@@ -124,4 +126,30 @@ def test_a_lock_is_given_and_kept() -> None:
 def test_every_phase_can_be_reached() -> None:
     """Each phase is born, led to, or (X) set by an operator; each that is not deleted leads on."""
     til = {overgang.til for overgang in livslop.TRANSITIONS}
-    assert set(Fase) - til == {Fase.INGEN, Fase.A, Fase.X}
+    assert set(Fase) - til == {Fase.INGEN, Fase.X}
+
+
+def test_G3_lock_and_application_are_apart() -> None:
+    """The holder keeps it while the authority decides, may let it go, and goes on when the answer is yes."""
+    sendt = step(I_FASE[Fase.U](), Steg.SOKNAD_SENDT, NOW)
+    assert not isinstance(sendt, int)
+    assert (sendt.las, sendt.vist_status) == (LAS, Status.UNDER_BEHANDLING_SLV)
+    sluppet = step(sendt, Steg.KANSELLERT, NOW)
+    assert not isinstance(sluppet, int)
+    assert (fase(sluppet), sluppet.las) == (Fase.B, None)
+    innvilget = step(sendt, Steg.SOKNAD_INNVILGET, NOW)
+    assert not isinstance(innvilget, int)
+    assert (fase(innvilget), innvilget.las) == (Fase.U, LAS)
+
+
+def test_T7_a_recall_waits_for_the_authority_and_then_for_the_dispensing() -> None:
+    """B with a recall becomes T by either answer; where somebody holds it, a yes leaves it to the dispensing's end."""
+    for i_fase, steg, til in (
+        (Fase.B_T, Steg.SOKNAD_INNVILGET, Fase.T),
+        (Fase.B_T, Steg.SOKNAD_AVSLATT, Fase.T),
+        (Fase.B_U_T, Steg.SOKNAD_INNVILGET, Fase.U_T),
+        (Fase.B_U_T, Steg.SOKNAD_AVSLATT, Fase.T),
+    ):
+        neste = step(I_FASE[i_fase](), steg, NOW)
+        assert not isinstance(neste, int)
+        assert (fase(neste), neste.tilbakekalt) == (til, TILBAKEKALT)

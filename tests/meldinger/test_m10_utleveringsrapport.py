@@ -13,10 +13,11 @@ from uuid import UUID
 import pytest
 from lxml import etree
 
-from reseptformidler.domain.aktor import Aktor, Facts
-from reseptformidler.domain.decision import Decision, Hendelse, Needs, Tilstand
+from reseptformidler.domain.aktor import KJERNEJOURNAL, Aktor, Facts, M8Til
+from reseptformidler.domain.decision import Decision, Hendelse, Needs, Tilstand, Vedlegg
 from reseptformidler.domain.hode import Patient
 from reseptformidler.domain.livslop import NEXT, REFUSALS, Fase, Steg
+from reseptformidler.domain.pasientkort import Abonnement, Pasientkort
 from reseptformidler.domain.resept import Ekspederingsanmodning, Resept, Status, Utlevering
 from reseptformidler.meldinger.m1_innhold import FS
 from reseptformidler.meldinger.m10_utleveringsrapport import M10
@@ -27,8 +28,6 @@ from tests.meldinger.bygg import (
     APOTEK,
     DNR,
     FNR,
-    HPR,
-    I_FASE,
     LAS,
     LEGEKONTOR,
     MSG_ID,
@@ -42,6 +41,7 @@ from tests.meldinger.bygg import (
     resept,
     skiller,
 )
+from tests.meldinger.faser import I_HVER_FASE as I_FASE
 
 XSD = Path(__file__).parents[2] / "xsd"
 NS = "http://www.kith.no/xmlstds/eresept/m10/2013-10-08"
@@ -325,10 +325,13 @@ def of_unit(unit: str) -> str:
 
 
 def test_needs() -> None:
-    """The prescription alone; its dispensings too for an annulment; nothing for paper."""
-    assert M10.needs(m10().mottatt) == Needs(resepter=(RESEPT_ID,), alle=True)
-    assert M10.needs(annullert().mottatt) == Needs(resepter=(RESEPT_ID,), alle=True, dokumenter=True)
-    assert M10.needs(papir(ReseptId=str(RESEPT_ID)).mottatt) == Needs()
+    """The prescription; its dispensings too for an annulment; who subscribes to M8, which a cancel gives none of."""
+    the_one = Needs(resepter=(RESEPT_ID,), alle=True)
+    assert M10.needs(m10().mottatt, Facts()) == replace(the_one, kort=(FNR,))
+    assert M10.needs(annullert().mottatt, Facts()) == replace(the_one, dokumenter=True, kort=(FNR,))
+    assert M10.needs(kansellert().mottatt, Facts()) == the_one
+    assert M10.needs(papir(ReseptId=str(RESEPT_ID)).mottatt, Facts()) == Needs(kort=(FNR,))
+    assert M10.needs(m10().mottatt, Facts(m8_til=M8Til.FASTLEGE)) == the_one
 
 
 def test_a_dispensing_frees_the_prescription() -> None:
@@ -337,16 +340,11 @@ def test_a_dispensing_frees_the_prescription() -> None:
     after = etter(decision)
     assert (after.status, after.las, after.versjon) == (Status.EKSPEDERBAR, None, 2)
     assert (after.siste_utlevering, after.endret_farmasoyt) == (date(2026, 3, 2), True)
-    assert decision.utlevering == Utlevering(
-        msg_id=MSG_ID,
-        resept_id=RESEPT_ID,
-        her=APOTEK.her,
-        dato=date(2026, 3, 2),
-        antall=Decimal(1),
-        avsluttet=False,
-        egenandel=tuple((date(2026, month, 1), Decimal(f"{month}.50")) for month in (1, 4, 7, 10)),
-        endret=True,
-    )
+    kept = decision.utlevering
+    assert kept is not None
+    assert (kept.msg_id, kept.resept_id, kept.her) == (MSG_ID, RESEPT_ID, APOTEK.her)
+    assert (kept.dato, kept.antall, kept.avsluttet, kept.endret) == (date(2026, 3, 2), Decimal(1), False, True)
+    assert kept.egenandel == tuple((date(2026, month, 1), Decimal(f"{month}.50")) for month in (1, 4, 7, 10))
     assert decision.hendelser == (Hendelse(RESEPT_ID, 2, Steg.UTLEVERT, Fase.U, Fase.E),)
 
 
@@ -385,10 +383,20 @@ def test_7419_357_downloaded_before() -> None:
     assert avslag(avgjort(m10(), I_FASE[Fase.U]())) == []
 
 
+def test_G3_nothing_is_dispensed_while_the_authority_decides() -> None:
+    """Who kept it under the application may let it go, not dispense it (64)."""
+    held = I_FASE[Fase.B_U]()
+    assert avslag(avgjort(m10(), held)) == ["64"]
+    after = etter(avgjort(kansellert(), held))
+    assert (after.status, after.las, after.soknad_slv) == (Status.UNDER_BEHANDLING_SLV, None, "2")
+
+
 def test_7419_69_report_of_another_than_the_holder() -> None:
-    """Only the holder reports or cancels (domain.md b.2 #5)."""
+    """Only the holder reports or cancels (domain.md b.2 #5); the other is told who that is."""
     for sak in (m10(ANNET_APOTEK), kansellert(aktor=ANNET_APOTEK)):
-        assert avslag(avgjort(sak, I_FASE[Fase.U]())) == ["69"]
+        refusal = avgjort(sak, I_FASE[Fase.U]())
+        assert avslag(refusal) == ["69"]
+        assert APOTEK.navn in refusal.refusals[0].opplysning
     assert avslag(avgjort(m10(ANNET_APOTEK), resept(las=replace(LAS, her=ANNET_APOTEK.her)))) == []
 
 
@@ -450,7 +458,8 @@ def test_T2_waiting_recall_takes_effect(sak: Sak) -> None:
     after = etter(decision)
     assert (after.status, after.las, after.lukket) == (Status.TILBAKEKALT, None, NOW)
     receipt = decision.owed[-1]
-    assert (receipt.type, receipt.receiver, receipt.content) == ("M5.2", LEGEKONTOR.her, {"Status": "1"})
+    assert (receipt.type, receipt.receiver) == ("M5.2", LEGEKONTOR.her)
+    assert etree.fromstring(receipt.payload).find("{*}Status").get("V") == "1"  # type: ignore[union-attr]
     assert receipt.ref_to_parent == str(TILBAKEKALT.msg_id)
 
 
@@ -459,7 +468,8 @@ def test_T4_the_prescriber_is_told_of_anothers_recall() -> None:
     recall = replace(TILBAKEKALT, hpr=ANNEN_HPR, her="1")
     decision = avgjort(kansellert(), replace(I_FASE[Fase.U_T](), tilbakekalt=recall))
     assert [(owed.type, owed.receiver) for owed in decision.owed] == [("M5.2", "1"), ("M7", LEGEKONTOR.her)]
-    assert decision.owed[1].content == {"Tidspunkt": NOW.isoformat(), "M5": str(TILBAKEKALT.msg_id)}
+    assert decision.owed[1].attachments == (Vedlegg(RESEPT_ID, TILBAKEKALT.msg_id),)
+    assert etree.fromstring(decision.owed[1].payload).findtext("{*}Tidspunkt") == "2026-03-02T11:00:00.000+01:00"
 
 
 def test_a_closing_dispensing_leaves_the_recall_without_effect() -> None:
@@ -531,25 +541,44 @@ def test_annulment_beside_anothers_lock() -> None:
 # ------------------------------------------------------------------------------------------------------ who is told
 
 
+FASTLEGE = replace(bygg.legekontor(professional=bygg.lege(idents=(person_ident("HPR", ANNEN_HPR),))), name="Fastlegen")
+KORT = Pasientkort(
+    kort_id=UUID(int=5), versjon=1, ident=FNR, endret=NOW, abonnement=(Abonnement(FASTLEGE, NOW.date()),)
+)
+"""The patient's fastlege, who is not the prescriber, subscribes to M8 until today."""
+
+
+def fortalt(sak: Sak, stored: Resept | None, *utleveringer: Utlevering) -> Decision:
+    """The decision where the fastlege subscribes."""
+    resepter = (stored,) if stored else ()
+    decision = sak.avgjor(Tilstand(resepter=resepter, utleveringer=utleveringer, kort=(KORT,)))
+    assert avslag(decision) == []
+    return decision
+
+
 def test_M1r_reports_of_a_dispensing() -> None:
     """M6 to where the M1 came from, M8 to the fastlege, M8.1 to Kjernejournal: all answer to this M10."""
-    decision = avgjort(m10(), I_FASE[Fase.U]())
-    assert [(owed.type, owed.receiver) for owed in decision.owed] == [("M6", LEGEKONTOR.her), ("M8", ""), ("M8.1", "")]
+    decision = fortalt(m10(), I_FASE[Fase.U]())
+    told = [(owed.type, owed.to.name) for owed in decision.owed]
+    assert told == [("M6", LEGEKONTOR.navn), ("M8", "Fastlegen"), ("M8.1", KJERNEJOURNAL.navn)]
     assert {(owed.ref_to_parent, owed.ref_to_conversation) for owed in decision.owed} == {(str(MSG_ID), "m91")}
     assert all(owed.resept_id == RESEPT_ID for owed in decision.owed)
-    assert decision.owed[1].content == {"M10": str(MSG_ID), "Annullering": False, "RekvirentId": HPR}
+    attached = (Vedlegg(RESEPT_ID, RESEPT_ID),)
+    assert [owed.attachments for owed in decision.owed] == [(), attached, attached]
+    assert all(etree.fromstring(o.payload).findtext("{*}ReferanseM10") == str(MSG_ID) for o in decision.owed)
 
 
 def test_M2r_reports_of_an_annulment() -> None:
     """The same, said to be an annulment."""
-    decision = avgjort(annullert(), resept(), utlevert())
+    decision = fortalt(annullert(), resept(), utlevert())
     assert skyldig(decision) == ["M6", "M8", "M8.1"]
-    assert all(owed.content["Annullering"] is True for owed in decision.owed)
+    annulled = [etree.fromstring(o.payload).findtext("{*}Utlevering/{*}Annullering") for o in decision.owed]
+    assert annulled == ["true"] * 3
 
 
 def test_M3r_U12_reserved_against_the_report_to_the_fastlege() -> None:
     """No M8 for a dispensing that the patient reserved."""
-    decision = avgjort(m10(rapport={"ReservasjonRapportFastlege": "true"}), I_FASE[Fase.U]())
+    decision = fortalt(m10(rapport={"ReservasjonRapportFastlege": "true"}), I_FASE[Fase.U]())
     assert skyldig(decision) == ["M6", "M8.1"]
 
 
@@ -567,14 +596,16 @@ def test_M9r_notification_of_the_first_dispensing() -> None:
     assert skyldig(avgjort(m10(), held))[-1] == "M20"
     assert "M20" not in skyldig(avgjort(m10(), replace(held, siste_utlevering=date(2026, 1, 1))))
     assert "M20" not in skyldig(avgjort(annullert(), held, utlevert()))
+    undone = replace(etter(avgjort(annullert(), resept(soknad_slv="1"), utlevert())), las=LAS)
+    assert skyldig(avgjort(m10(), undone))[-1] == "M20", "the first one that stands"
     assert "M20" not in skyldig(avgjort(m10(), I_FASE[Fase.U]()))
 
 
 def test_M8r_U7_paper() -> None:
     """A paper prescription is only passed on: M8.1 always, M8 unless reserved; no prescription is touched."""
-    decision = avgjort(papir(), None)
+    decision = fortalt(papir(), None)
     assert decision == Decision(owed=decision.owed)
     assert skyldig(decision) == ["M8", "M8.1"]
     assert all(owed.resept_id is None for owed in decision.owed)
-    reserved = avgjort(papir(rapport={**PAPIR, "ReservasjonRapportFastlege": "true"}), None)
+    reserved = fortalt(papir(rapport={**PAPIR, "ReservasjonRapportFastlege": "true"}), None)
     assert skyldig(reserved) == ["M8.1"]

@@ -252,6 +252,11 @@ def test_7419_355_no_brystprotese() -> None:
     skiller(355, med(handelsvare()), (med(handelsvare("Brystprotese")), med(gruppe_9)))
 
 
+def test_C4_other_goods_are_never_a_drug() -> None:
+    """Goods marked L would be hidden from a bandasjist."""
+    skiller(320, med(handelsvare()), med(handelsvare(Varegruppekode=bygg.kode("Varegruppekode", "L"))))
+
+
 def test_C1_other_goods_have_a_product_group() -> None:
     """ProdGruppe belongs to the minimum."""
     skiller(320, med(handelsvare()), med(handelsvare(ProdGruppe=None)))

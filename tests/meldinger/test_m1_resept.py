@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from lxml import etree
 
-from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Needs, RefNr, Tilstand
+from reseptformidler.domain.aktor import LEGEMIDDELVERKET, Facts
+from reseptformidler.domain.decision import Decision, Needs, RefNr, Tilstand, Vedlegg
 from reseptformidler.domain.hode import HealthcareProfessional, Patient
 from reseptformidler.domain.livslop import Fase, fase
 from reseptformidler.domain.resept import Resept, Status
@@ -117,8 +118,8 @@ def test_7419_10_resept_exists() -> None:
 
 def test_what_is_loaded() -> None:
     """Nothing but the reference number where there is one: an ordinary prescription costs one round trip."""
-    assert m1_resept.needs(med().mottatt) == Needs()
-    assert m1_resept.needs(med(RefNr=REFNR).mottatt) == Needs(refnr=(REFNR,))
+    assert m1_resept.needs(med().mottatt, Facts()) == Needs()
+    assert m1_resept.needs(med(RefNr=REFNR).mottatt, Facts()) == Needs(refnr=(REFNR,))
 
 
 # ------------------------------------------------------------------------------------------ drugs without authorisation
@@ -129,7 +130,11 @@ def test_G2_a_direct_application_begins_at_the_authority() -> None:
     decision = med(legemiddel(LegemiddelUtenMt=uten_mt("true"))).avgjor()
     resept = ny(decision)
     assert (resept.status, resept.soknad_slv) == (Status.UNDER_BEHANDLING_SLV, "2")
-    assert [(owed.type, owed.receiver, owed.ref_to_parent) for owed in decision.owed] == [("M14", "", str(MSG_ID))]
+    assert (resept.soknad_sendt, resept.svar_slv) == (date(2026, 3, 2), None)
+    (m14,) = decision.owed
+    assert (m14.type, m14.to.ident("ENH"), m14.ref_to_parent) == ("M14", LEGEMIDDELVERKET.enh, str(MSG_ID))
+    assert (m14.ref_to_conversation, m14.attachments) == (str(MSG_ID), (Vedlegg(MSG_ID, MSG_ID),))
+    assert [each.text for each in etree.fromstring(m14.payload)] == [str(MSG_ID)]
     assert [(h.hendelse, h.til) for h in decision.hendelser] == [("rekvirert_soknad", "B")]
 
 
@@ -156,7 +161,15 @@ def test_E1_a_dispatch_request_is_passed_on(metode: str) -> None:
     assert (bundet.her, bundet.navn, bundet.metode, bundet.oppfylt) == (APOTEK.her, APOTEK.navn, metode, False)
     (m21,) = decision.owed
     assert (m21.type, m21.receiver, m21.resept_id) == ("M21", APOTEK.her, MSG_ID)
-    assert m21.content == {"RefNr": REFNR, "Fnr": FNR, "Navn": "OTTAR KNUTSEN"}
+    payload = etree.fromstring(m21.payload)
+    assert [(etree.QName(each).localname, each.text) for each in payload[:4]] == [
+        ("ReseptId", str(MSG_ID)),
+        ("RefNr", REFNR),
+        ("Fnr", FNR),
+        ("Navn", "OTTAR KNUTSEN"),
+    ]
+    assert payload.findtext("{*}EkspAnm/{*}Utleverer") == APOTEK.her
+    assert (m21.ref_to_parent, m21.ref_to_conversation, m21.attachments) == (str(MSG_ID), str(MSG_ID), ())
 
 
 def test_the_registers_are_asked_about_the_chosen_utleverer() -> None:

@@ -120,11 +120,11 @@ def test_Q6_AnsattId_is_mandatory() -> None:
 
 def test_Q3_needs_follow_the_keys() -> None:
     """Numbers are loaded by; names only when no number is given and all three parts of an emergency search are."""
-    assert M91.needs(m91().mottatt) == Needs(pasienter=(FNR,))
-    assert M91.needs(m91(refnr=(REFNR,), AlleResepter="1").mottatt) == Needs((), (FNR,), (REFNR,), alle=True)
-    assert M91.needs(m91(**NODSOK).mottatt) == Needs(nodsok=Nodsok("1946-01-21", "Ottar", "Knutsen"))
-    assert M91.needs(m91(**{**NODSOK, "Fnr": FNR}).mottatt) == Needs(pasienter=(FNR,))
-    assert M91.needs(m91(**{**NODSOK, "Fornavn": None}).mottatt) == Needs()
+    assert M91.needs(m91().mottatt, Facts()) == Needs(pasienter=(FNR,))
+    assert M91.needs(m91(refnr=(REFNR,), AlleResepter="1").mottatt, Facts()) == Needs((), (FNR,), (REFNR,), alle=True)
+    assert M91.needs(m91(**NODSOK).mottatt, Facts()) == Needs(nodsok=Nodsok("1946-01-21", "Ottar", "Knutsen"))
+    assert M91.needs(m91(**{**NODSOK, "Fnr": FNR}).mottatt, Facts()) == Needs(pasienter=(FNR,))
+    assert M91.needs(m91(**{**NODSOK, "Fornavn": None}).mottatt, Facts()) == Needs()
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,14 @@ def test_a_refused_message() -> None:
     assert texts(root, "a:Error[2]/@*") == ["S01", "2.16.578.1.12.4.1.1.8221", "Feil på signatur"]
 
 
+def test_what_the_user_is_told_besides_stands_in_OT() -> None:
+    """After the place, and alone where no place is named."""
+    told = "Under ekspedering hos Fjell apotek siden 02.03.2026 kl. 10.00"
+    findings = (Finding(reason(69), "M93/ReseptId", told), Finding(reason(69), opplysning=told))
+    root = receipt(findings=findings, accepted=False)
+    assert texts(root, "a:Error/@OT") == [f"M93/ReseptId: {told}", told]
+
+
 def test_7419_13_said_of_an_accepted_message() -> None:
     """A recall that waits is accepted, and its receipt says so."""
     root = receipt(findings=(Finding(reason(13)),))
