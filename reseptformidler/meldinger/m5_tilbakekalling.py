@@ -19,14 +19,14 @@ from reseptformidler.domain.resept import Resept, Tilbakekalt
 from reseptformidler.meldinger import avsender
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
-from reseptformidler.meldinger.rapportering import kvittering, owed_recall
+from reseptformidler.meldinger.rapportering import kvittering, owed_recall, senere_mottaker
 from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
 from reseptformidler.wire.msghead import read_uuid
 
 NS = "http://www.kith.no/xmlstds/eresept/m5/2013-04-16"
 
-VENTER = {Fase.U_T: 13, Fase.B_T: 14}
+VENTER = {Fase.U_T: 13, Fase.B_T: 14, Fase.B_U_T: 14}
 """The note that says what a recall waits for."""
 
 
@@ -90,7 +90,7 @@ def _tilbakekalt(m: Mottatt, now: datetime) -> Tilbakekalt:
         merknad=tilbakekalling.merknad,
         ny_resept_id=tilbakekalling.ny_resept_id,
         samtale=m.samtale,
-        avsender=m.head.sender,
+        avsender=senere_mottaker(m.head),
     )
 
 

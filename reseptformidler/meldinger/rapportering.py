@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from lxml import etree
 
-from reseptformidler.domain.aktor import Facts, M8Til
+from reseptformidler.domain.aktor import Facts, Fastlege, M8Til
 from reseptformidler.domain.decision import Owed, Vedlegg
-from reseptformidler.domain.hode import OID, HealthcareProfessional, Ident, Kode, Organisation, Patient
+from reseptformidler.domain.hode import OID, HealthcareProfessional, Ident, Kode, MsgInfo, Organisation, Patient
 from reseptformidler.domain.pasientkort import Pasientkort
 from reseptformidler.domain.resept import Resept, Status, Tilbakekalt
 from reseptformidler.wire import rapport as skriv
@@ -47,9 +47,9 @@ def owed_reports(
     til_kj = facts.kjernejournal.som_mottaker()
     owed.append(_owed("M8.1", rapport, resept, til_kj, skriv.m81(rapport.payload, rapport.m10, resept), m1))
     if resept.soknad_slv and resept.siste_utlevering is None and not rapport.annullering:
-        owed.append(
-            _owed("M20", rapport, resept, facts.legemiddelverket.som_mottaker(), skriv.m20(rapport.payload), m1)
-        )
+        til_slv = facts.legemiddelverket.som_mottaker()
+        m20 = _owed("M20", rapport, resept, til_slv, skriv.m20(rapport.payload), m1)
+        owed.append(replace(m20, patient=None))  # R1308 4.1.4: the head names sender and receiver alone
     return tuple(owed)
 
 
@@ -62,21 +62,29 @@ def owed_reports_paper(rapport: Rapport, kort: Pasientkort | None, facts: Facts,
 
 
 def _fastleger(rapport: Rapport, kort: Pasientkort | None, facts: Facts, dag: date) -> Iterator[Organisation]:
-    """Who is sent M8: nobody where the patient reserved (b), else who subscribes (M3r) or the fastlege (M4r)."""
+    """Who is sent M8: nobody where the patient reserved (U12), else who subscribes (M3r) or the fastlege (M4r).
+
+    M8 is for the patient's fastlege (R1308 4.2.8): who subscribed and is no more that, by the register, is left out.
+    """
     if rapport.reservert:
         return
-    if facts.m8_til is M8Til.ABONNENT:
-        yield from (a.organisasjon for a in (kort.abonnement if kort is not None else ()) if a.til >= dag)
-        return
     person = facts.personer.get(rapport.nummer)
-    if person is not None and person.fastlege is not None:
-        lege = person.fastlege
-        navn = HealthcareProfessional(
-            family_name=lege.etternavn,
-            given_name=lege.fornavn,
-            idents=(Ident(lege.hpr, Kode("HPR", "HPR-nummer", f"{OID}8116")),),
-        )
-        yield lege.kontor.som_mottaker(navn)
+    fastlege = person.fastlege if person is not None else None
+    if facts.m8_til is M8Til.FASTLEGE:
+        if fastlege is not None:
+            yield fastlege.kontor.som_mottaker(_lege(fastlege))
+        return
+    for abonnement in kort.abonnement if kort is not None else ():
+        if abonnement.til >= dag and (fastlege is None or fastlege.hpr.zfill(9) == abonnement.hpr):
+            yield abonnement.organisasjon
+
+
+def _lege(fastlege: Fastlege) -> HealthcareProfessional:
+    return HealthcareProfessional(
+        family_name=fastlege.etternavn,
+        given_name=fastlege.fornavn,
+        idents=(Ident(fastlege.hpr.zfill(9), Kode("HPR", "HPR-nummer", f"{OID}8116")),),
+    )
 
 
 def _hpr(lege: Organisation) -> str:
@@ -101,6 +109,13 @@ def _owed(
         patient=rapport.patient,
         attachments=attachments,
     )
+
+
+def senere_mottaker(head: MsgInfo) -> Organisation:
+    """The sender as the Receiver of what it is owed later, the acting person beside the department, not in it."""
+    to = replace(head, sender=head.sender.as_receiver())
+    part = to.sender.part
+    return replace(to.sender, part=replace(part, professional=None) if part else None, professional=to.professional)
 
 
 def owed_recall(before: Resept, after: Resept, now: datetime) -> tuple[Owed, ...]:

@@ -7,13 +7,14 @@ RekvirentPapir, EkspAnm) are carried over as they stood there.
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from lxml import etree
 
 from reseptformidler.domain import koder
 from reseptformidler.domain.resept import Resept
 from reseptformidler.wire import innhold
-from reseptformidler.wire.element import kode, simple
+from reseptformidler.wire.element import attribute, kode, simple
 from reseptformidler.wire.msghead import written_time
 
 _K = "http://www.kith.no/xmlstds/eresept/"
@@ -60,10 +61,15 @@ def m20(m10: etree._Element) -> bytes:
     return _of_m10("Notifisering", "m20", _part(m10, "Utlevering"), _price(m10))
 
 
-def m14(resept_id: str, anmodning_id: str = "") -> bytes:
-    """SoknadSLV; `anmodning_id` is the MsgId of the M3 that asked for it, empty for a direct application."""
-    inner = simple("ReseptId", resept_id) + simple("AnmodningSLVId", anmodning_id)
+def m14(resept_id: UUID, anmodning_id: UUID | None = None) -> bytes:
+    """SoknadSLV; `anmodning_id` is the MsgId of the M3 that asked for it, None for a direct application."""
+    inner = simple("ReseptId", str(resept_id)) + simple("AnmodningSLVId", str(anmodning_id or ""))
     return f'<SoknadSLV xmlns="{_K}m14/2008-12-12">{inner}</SoknadSLV>'.encode()
+
+
+def m15(svar: etree._Element) -> bytes:
+    """SvarSLV as the authority wrote it: the payload of the M15 that came."""
+    return etree.tostring(svar, with_tail=False)
 
 
 def m21(m1: etree._Element, resept: Resept) -> bytes:
@@ -99,7 +105,7 @@ def _price(m10: etree._Element) -> bytes:
     price = innhold.child(m10, "PrisLegemiddelUtenMt")
     if price is None:
         return b""
-    attributes = "".join(f' {name}="{value}"' for name, value in price.items())
+    attributes = "".join(f' {name}="{attribute(price.get(name, ""))}"' for name in ("V", "U") if price.get(name))
     return f"<PrisLegemiddelUtenMt{attributes}/>".encode()
 
 

@@ -8,18 +8,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from lxml import etree
 
 from reseptformidler.domain import koder
 from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Decision, Needs, Tilstand
-from reseptformidler.domain.hode import Patient
+from reseptformidler.domain.decision import Decision, Needs, Owed, Tilstand, Vedlegg
+from reseptformidler.domain.hode import Organisation, Patient
 from reseptformidler.domain.livslop import Fase, fase
 from reseptformidler.domain.resept import Rekvirent, Resept
 from reseptformidler.meldinger import m5_tilbakekalling as m5
+from reseptformidler.wire.msghead import written_time
 from tests.meldinger import bygg
 from tests.meldinger.bygg import (
     ANNEN_HPR,
     ANNET_FNR,
+    FNR,
+    HPR,
     I_FASE,
     LEGE,
     LEGEKONTOR,
@@ -45,7 +49,9 @@ def arsak(verdi: str, liste: str = "7500") -> str:
     return bygg.kode("Arsak", verdi, liste=liste)
 
 
-def med(patient: Patient | None = None, person: Any = LEGE, **changes: str | None) -> Sak:
+def med(
+    patient: Patient | None = None, person: Any = LEGE, sender: Organisation | None = None, **changes: str | None
+) -> Sak:
     """An M5 from the doctor of the prescription."""
     parts: dict[str, str | None] = {
         "ReseptId": str(RESEPT_ID),
@@ -54,7 +60,14 @@ def med(patient: Patient | None = None, person: Any = LEGE, **changes: str | Non
         "NyReseptId": None,
     }
     facts = Facts(avsender=LEGEKONTOR, helsepersonell=person)
-    return sak(m5.TYPE, bygg.xml("Tilbakekalling", m5.NS, {**parts, **changes}), hode("ERM5", patient=patient), facts)
+    head = hode("ERM5", sender, patient=patient)
+    return sak(m5.TYPE, bygg.xml("Tilbakekalling", m5.NS, {**parts, **changes}), head, facts)
+
+
+def status(m52: Owed) -> str | None:
+    """What an M5.2 says, list 7503."""
+    found = etree.fromstring(m52.payload).find("{*}Status")
+    return found.get("V") if found is not None else None
 
 
 def over(melding: Sak, resept: Resept) -> Decision:
@@ -87,7 +100,7 @@ def test_7419_115_patient_ident_of_m5() -> None:
 
 def test_the_recalled_prescription_is_loaded_in_any_state() -> None:
     """What is not dispensable any more is found too, to be refused with its own code."""
-    assert m5.needs(med().mottatt) == Needs(resepter=(RESEPT_ID,), alle=True)
+    assert m5.needs(med().mottatt, Facts()) == Needs(resepter=(RESEPT_ID,), alle=True)
 
 
 # ----------------------------------------------------------------------------------------------------------- the life
@@ -111,7 +124,8 @@ def test_a_recall_takes_effect_at_once() -> None:
     assert (neste.tilbakekalt.ny_resept_id, neste.tilbakekalt.her) == (NY, LEGEKONTOR.her)
     assert decision.notes == ()
     assert [(h.versjon, h.hendelse, h.fra, h.til) for h in decision.hendelser] == [(2, "tilbakekalt", "E", "T")]
-    assert [(o.type, o.receiver, o.content) for o in decision.owed] == [("M5.2", LEGEKONTOR.her, {"Status": "1"})]
+    assert decision.kept_with == RESEPT_ID
+    assert [(o.type, o.receiver, status(o)) for o in decision.owed] == [("M5.2", LEGEKONTOR.her, "1")]
 
 
 def test_7419_13_recall_waits_for_dispensing() -> None:
@@ -120,7 +134,7 @@ def test_7419_13_recall_waits_for_dispensing() -> None:
     assert [note.reason.code for note in decision.notes] == ["13"]
     assert fase(decision.changed[0]) is Fase.U_T
     assert decision.changed[0].las == bygg.LAS
-    assert [(o.type, o.content) for o in decision.owed] == [("M5.2", {"Status": "2"})]
+    assert [(o.type, status(o)) for o in decision.owed] == [("M5.2", "2")]
     assert over(med(), bygg.resept()).notes == ()
 
 
@@ -155,7 +169,21 @@ def test_T4_another_doctor_recalls_and_the_prescriber_is_told() -> None:
     m52, m7 = decision.owed
     assert (m52.type, m52.receiver) == ("M5.2", LEGEKONTOR.her)
     assert (m7.type, m7.receiver, m7.resept_id, m7.ref_to_parent) == ("M7", ANNENS.her, RESEPT_ID, str(MSG_ID))
-    assert m7.content == {"Tidspunkt": NOW.isoformat(), "M5": str(MSG_ID)}
+    assert etree.fromstring(m7.payload).findtext("{*}Tidspunkt") == written_time(NOW)
+    assert m7.attachments == (Vedlegg(RESEPT_ID, MSG_ID),)
+    assert decision.kept_with == RESEPT_ID
+
+
+def test_what_is_kept_of_the_sender_has_no_identity_number() -> None:
+    """The M5.2 goes back to the organisation as it stood, and to the person by HPR number, wherever she stood in it."""
+    numre = (person_ident("FNR", FNR), person_ident("HPR", HPR))
+    lege = bygg.lege(idents=numre)
+    avdeling = Organisation("Avdeling", (bygg.org_ident("LAV", "22"),), professional=lege)
+    for avsender in (bygg.legekontor(professional=lege), bygg.legekontor(professional=None, part=avdeling)):
+        (m52,) = over(med(sender=avsender), bygg.resept()).owed
+        assert m52.to.professional == replace(lege, idents=numre[1:])
+        assert m52.to.part == (replace(avdeling, professional=None) if avsender.part else None)
+        assert replace(m52.to, professional=None, part=None) == replace(avsender, professional=None, part=None)
 
 
 def test_T4_the_prescriber_is_told_when_it_has_happened() -> None:
