@@ -14,7 +14,7 @@ from reseptformidler.domain.hode import MsgInfo
 from reseptformidler.meldinger.melding import MeldingType, Mottatt
 from reseptformidler.wire import format as wire_format
 from reseptformidler.wire.head import head_findings
-from reseptformidler.wire.msghead import payload, read_head
+from reseptformidler.wire.msghead import payload, payload_namespace, read_head
 from reseptformidler.wire.parse import Unreadable, parse
 from reseptformidler.wire.schema import Schemas
 
@@ -44,7 +44,7 @@ def validate(octets: bytes, schemas: Schemas, now: datetime) -> list[Problem]:
     except Unreadable as unreadable:
         return [Problem(unreadable.reason.code if unreadable.reason else "", unreadable.text, "")]
     problems = [Problem("", error.text, error.path, error.line) for error in schemas.explain(octets)]
-    type_ = meldinger.by_code(head.type.v)
+    type_ = meldinger.meant(head, payload_namespace(root))
     found = [*head_findings(root, head, type_, now, skew=ANY_TIME), *wire_format.findings(root)]
     if not problems and not found and type_ is not None:
         found += _rule_findings(root, head, octets, type_, now)

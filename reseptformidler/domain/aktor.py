@@ -121,6 +121,10 @@ class Person:
     foreldre: tuple[Forelder, ...] = ()
     sperret: frozenset[str] = frozenset()
     fastlege: Fastlege | None = None
+    fornavn: str = ""
+    mellomnavn: str = ""
+    etternavn: str = ""
+    """All three empty where the register does not say."""
 
     @property
     def nummer(self) -> str:

@@ -19,6 +19,8 @@ class Finding:
 
     reason: Reason
     detail: str = ""
+    opplysning: str = ""
+    """What the sender's user is told besides, in Norwegian: organisations and times, never persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,19 @@ class Reply:
     """Whether the attachments are gzipped (RefDoc/Compression, list 1204: GZ), as Komprimering asked for (Q14)."""
     patient: Patient | None = None
     """The head's patient, where the answer names one."""
+    annotations: tuple[str, ...] = ()
+    """What is said of each attachment (Document/Annotation), in their order; empty texts where there is nothing."""
+    remade: tuple[Remade, ...] = ()
+    """Attachments too, after the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remade:
+    """A message that was owed once and is not kept, written again to be attached (the M6 in M9.8)."""
+
+    owed: Owed
+    made: datetime
+    """Its GenDate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,8 @@ class Owed:
     """One XML element without declaration."""
     patient: Patient | None = None
     attachments: tuple[Vedlegg, ...] = ()
+    sender: Organisation | None = None
+    """The Sender of the head where that is not the service: an M14 is the prescriber's application (R1108 4.1.2)."""
 
     @property
     def receiver(self) -> str:

@@ -5,7 +5,7 @@ The names are the schema's own. Nothing here is validated beyond its type: the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -81,6 +81,16 @@ class Organisation:
     def ident(self, kind: str) -> str:
         """The identifier of one kind, or an empty text."""
         return _ident(self.idents, kind)
+
+    def as_receiver(self) -> Organisation:
+        """A sender as the Receiver of what answers it: as it stood, but its people by HPR number and HER-id alone.
+
+        The published answers leave a sender's fødselsnummer out.
+        """
+        person = self.professional
+        if person is not None:
+            person = replace(person, idents=tuple(one for one in person.idents if one.type.v in ("HPR", "HER")))
+        return replace(self, part=self.part.as_receiver() if self.part is not None else None, professional=person)
 
 
 @dataclass(frozen=True, slots=True)

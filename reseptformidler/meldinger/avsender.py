@@ -202,6 +202,25 @@ FORSKRIVER: tuple[Rule, ...] = (
 )
 """M1: from a person who may prescribe."""
 
+FORESPORRENDE: tuple[Rule, ...] = (*REKVIRENT, _hpr(389, _PERSON, lambda _, p: not p.autorisert, kilde="R1"))
+"""M9.5 and M9.7: from a prescriber's system, for a person with authorisation; no requisition right is asked for."""
+
+KJERNEJOURNAL: tuple[Rule, ...] = (
+    *_FELLES,
+    _hode(159, f"{_ORG}/Ident", lambda h: not h.sender.ident("HER"), kilde="V6"),
+    krav(
+        160,
+        f"{_ORG}/Ident",
+        lambda m, facts: (
+            bool(m.head.sender.ident("HER"))
+            and (facts.avsender is None or facts.avsender.type is not Aktortype.KJERNEJOURNAL)
+        ),
+        kilde="V6",
+        needs_facts=True,
+    ),
+)
+"""M9.5KJ: from the national summary record, unsigned. Its certificate (156 to 158) is WS-Security's to judge."""
+
 ALLE: tuple[Rule, ...] = (
     *_FELLES,
     _HER_MANGLER,

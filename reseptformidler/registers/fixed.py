@@ -38,6 +38,9 @@ class Registrert:
     sperret: frozenset[str] = frozenset()
     fastlege: str = ""
     fastlege_her: str = ""
+    fornavn: str = ""
+    mellomnavn: str = ""
+    etternavn: str = ""
 
 
 class FixedRegisters:
@@ -97,6 +100,9 @@ class FixedRegisters:
             foreldre=tuple(map(self._forelder, registrert.foreldre)),
             sperret=registrert.sperret,
             fastlege=Fastlege(lege.hpr, lege.fornavn, lege.etternavn, kontor) if lege and kontor else None,
+            fornavn=registrert.fornavn,
+            mellomnavn=registrert.mellomnavn,
+            etternavn=registrert.etternavn,
         )
 
     def _forelder(self, forelder: Forelder) -> Forelder:
@@ -106,15 +112,16 @@ class FixedRegisters:
     @property
     def legemiddelverket(self) -> Aktor:
         """The authority for exemptions."""
-        return self._first(Aktortype.LEGEMIDDELVERKET) or LEGEMIDDELVERKET
+        return self._latest(Aktortype.LEGEMIDDELVERKET) or LEGEMIDDELVERKET
 
     @property
     def kjernejournal(self) -> Aktor:
         """The national summary record."""
-        return self._first(Aktortype.KJERNEJOURNAL) or KJERNEJOURNAL
+        return self._latest(Aktortype.KJERNEJOURNAL) or KJERNEJOURNAL
 
-    def _first(self, type_: Aktortype) -> Aktor | None:
-        return next((aktor for aktor in self._aktorer.values() if aktor.type is type_), None)
+    def _latest(self, type_: Aktortype) -> Aktor | None:
+        """A later file wins, whatever HER-id it gives."""
+        return next((aktor for aktor in reversed(self._aktorer.values()) if aktor.type is type_), None)
 
     @property
     def aktorer(self) -> tuple[Aktor, ...]:
@@ -209,6 +216,9 @@ class PersonEntry(_Entry):
     sperret: frozenset[Hpr] = frozenset()
     fastlege: Hpr | None = None
     fastlege_her: Her | None = None
+    fornavn: str = ""
+    mellomnavn: str = ""
+    etternavn: str = ""
 
     def value(self) -> Registrert:
         """As the registers have it."""
@@ -219,6 +229,9 @@ class PersonEntry(_Entry):
             sperret=self.sperret,
             fastlege=self.fastlege or "",
             fastlege_her=self.fastlege_her or "",
+            fornavn=self.fornavn,
+            mellomnavn=self.mellomnavn,
+            etternavn=self.etternavn,
         )
 
 

@@ -16,7 +16,7 @@ from reseptformidler.registers.fixed import Her
 
 @dataclass(frozen=True)
 class Receivers:
-    """URLs by HER-id, by message type for the receivers that have no HER-id in the outbox, and one for all others."""
+    """URLs by HER-id, by message type for the HER-ids that have none of their own, and one for all others."""
 
     by_her: dict[str, str]
     by_type: dict[str, str]

@@ -70,7 +70,7 @@ class Loaded:
 
     def tilstand(self, needs: Needs) -> Tilstand:
         """What the store held of it. Unsealable if a row of it cannot be read."""
-        rows = self.rows(needs)
+        rows = [row for row in self.rows(needs) if not needs.dokumenter or row["resept_id"] in self.dokumenter]
         documents = [d for row in rows for d in self.dokumenter.get(row["resept_id"], ())] if needs.dokumenter else []
         cards = self.cards(needs)
         return Tilstand(
@@ -125,7 +125,7 @@ async def load(connection: Connection, encoder: Encoder, keys: Keyring, needs: S
     """Everything these messages ask for; no statement is made for what none asks for.
 
     Documents are read after their prescriptions: they may be newer than them, never older, and the version guard of
-    what is applied then finds that out.
+    what is applied then finds that out. A prescription that has none was deleted in between: it is not there.
     """
     loaded = Loaded(encoder)
     await _load_found(connection, loaded, needs)

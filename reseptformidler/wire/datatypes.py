@@ -17,10 +17,14 @@ KINDS = frozenset({"CS", "CV", "PQ"})
 
 @dataclass(frozen=True, slots=True)
 class Datatypes:
-    """`kinds`: the kind by element tag (`{namespace}name`). `namespaces`: all that our schemas define."""
+    """`kinds`: the kind by element tag (`{namespace}name`). `namespaces`: all that our schemas define.
+
+    `base64`: tags of the elements that hold base64, which is no text.
+    """
 
     kinds: Mapping[str, str]
     namespaces: frozenset[str]
+    base64: frozenset[str]
 
 
 @cache
@@ -31,7 +35,7 @@ def datatypes() -> Datatypes:
     up, and a name with two different kinds is an error of the schemas.
     """
     kinds: dict[str, set[str]] = defaultdict(set)
-    namespaces = set()
+    namespaces, base64 = set(), set()
     for octets in read_files(folder()).values():
         schema = etree.fromstring(octets)
         namespaces.add(schema.get("targetNamespace", ""))
@@ -39,9 +43,11 @@ def datatypes() -> Datatypes:
             kind = element.get("type", "").rpartition(":")[2]
             if kind in KINDS:
                 kinds[_tag(schema, element)].add(kind)
+            elif kind == "base64Binary":
+                base64.add(_tag(schema, element))
     ambiguous = [tag for tag, found in kinds.items() if len(found) > 1]
     assert not ambiguous, ambiguous
-    return Datatypes({tag: found.pop() for tag, found in kinds.items()}, frozenset(namespaces))
+    return Datatypes({tag: found.pop() for tag, found in kinds.items()}, frozenset(namespaces), frozenset(base64))
 
 
 def _tag(schema: etree._Element, element: etree._Element) -> str:

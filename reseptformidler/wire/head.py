@@ -17,8 +17,11 @@ PERSON_ID_TYPES = frozenset(
     ["FNR", "DNR", "HNR", "FHN", "HPR", "HER", "DUF", "PNR", "UID", "SSN", "SEF", "DKF", "FPN", "XXX"]
 )
 """List 8116: kinds of identifiers of persons."""
-IN_CONVERSATION = frozenset({"ERM93", "ERM10"})
-"""What belongs to a conversation that M9.1 or M1 began (F7, F10). M1, M5, M9.1 and MV begin one."""
+IN_CONVERSATION = frozenset({"ERM93", "ERM10", "ERM3", "ERM15", "ERM9NA3"})
+"""What belongs to a conversation that M9.1, M1 or M9NA1 began (F7, F8, F10, F12). M1, M5, M9.1 and MV begin one."""
+
+_CONTENT_MISSING = {"ERM1": 7, "ERM241": 76}
+"""Codes of their own for a message without its content."""
 
 _PAPER = etree.XPath(
     "boolean(.//*[local-name() = 'Papirresept'][normalize-space() != 'false' and normalize-space() != '0'])"
@@ -65,8 +68,8 @@ def _type(head: MsgInfo, document: etree._Element | None, expected: Expected | N
         yield Finding(reason(133 if expected.code == "ERMV" else 303), "MsgInfo/Type/@V")
     name = etree.QName(document) if document is not None else None
     if name is None or name.localname != expected.root:
-        # An ERM1 that lacks its Resept has a code of its own.
-        yield Finding(reason(7 if expected.code == head.type.v == "ERM1" else 303), "Document/RefDoc/Content")
+        kode = _CONTENT_MISSING.get(expected.code, 303) if head.type.v == expected.code else 303
+        yield Finding(reason(kode), "Document/RefDoc/Content")
     elif name.namespace not in expected.namespaces:
         yield Finding(reason(39), f"Document/RefDoc/Content/{name.localname}")
 

@@ -81,6 +81,12 @@ def payload(root: etree._Element) -> etree._Element | None:
     return found[0] if found else None
 
 
+def payload_namespace(root: etree._Element) -> str:
+    """The namespace of the message proper, empty where there is none."""
+    found = payload(root)
+    return etree.QName(found).namespace or "" if found is not None else ""
+
+
 def read_time(text: str) -> datetime | None:
     """An xs:dateTime, aware; one without zone is in Norwegian time. Digits beyond microseconds are cut.
 

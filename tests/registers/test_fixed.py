@@ -180,6 +180,16 @@ def test_a_person_is_found_under_every_number(tmp_path: Path) -> None:
     assert registers.personer(asked) == dict.fromkeys(asked[:2], wanted)
 
 
+def test_a_parents_protected_address_is_told_with_the_child(tmp_path: Path) -> None:
+    """Who asks about a child may know one parent only; of a parent who is not registered nothing is known."""
+    parent = '[[person]]\nnumre = ["21014605158"]\netternavn = "Knutsen"\ngradert = true\n'
+    child = FixedRegisters.load([written(tmp_path, PERSON)]).personer(["13116900216"])["13116900216"]
+    assert [one.gradert for one in child.foreldre] == [False]
+    known = FixedRegisters.load([written(tmp_path, PERSON + parent)]).personer(["13116900216", "21014605158"])
+    assert [one.gradert for one in known["13116900216"].foreldre] == [True]
+    assert known["21014605158"] == Person(("21014605158",), gradert=True, etternavn="Knutsen")
+
+
 def test_a_fastlege_that_nobody_knows_is_none(tmp_path: Path) -> None:
     """Without the person or the office in the files there is nobody to send to."""
     for missing in ('hpr = "999900001"\nfnr', '\nher = "9999902"'):

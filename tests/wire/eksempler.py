@@ -11,6 +11,7 @@ from reseptformidler.domain.hode import Ident, Kode, Organisation
 from reseptformidler.wire.parse import parse
 
 K = "http://www.kith.no/xmlstds/eresept/"
+E = "http://www.ehelse.no/xmlstds/eresept/"
 OID = "2.16.578.1.12.4.1.1."
 NOW = datetime(2026, 3, 2, 10, 0, 0, tzinfo=UTC)
 MSG_ID = "097d012e-39a8-470d-836b-1680fc8e9ab6"
@@ -24,8 +25,20 @@ TYPES = {
     "m5": ("ERM5", "Tilbakekalling av resept"),
     "m91": ("ERM91", "Forespørsel om tilgjengelige resepter på pasient (utleverer)"),
     "m93": ("ERM93", "Forespørsel om nedlasting av resept"),
+    "m95": ("ERM95", "Forespørsel om tilgjengelige resepter på pasient (rekvirent)"),
+    "m97": ("ERM97", "Forespørsel om utleveringer på resept"),
     "m10": ("ERM10", "Utleveringsrapport reseptbanken"),
+    "m9na1": ("ERM9NA1", "Forespørsel om reseptliste fra nettkunde"),
+    "m9na3": ("ERM9NA3", "Forespørsel om utvidet informasjon på resept fra nettkunde"),
     "mv": ("ERMV", "Verify"),
+    "m41": ("ERM41", "Forespørsel om referansenummere"),
+    "m241": ("ERM241", "Samtykkeregistrering"),
+    "m251": ("ERM251", "Varer i bruk"),
+    "m252": ("ERM252", "Varer i bruk"),
+    "m253": ("ERM253", "Varer i bruk"),
+    "m271": ("ERM271", "Registrering av multidoseansvarlig"),
+    "m911": ("ERM911", "Forespørsel om varer i bruk"),
+    "m921": ("ERM921", "Hent endrede multidosepasienter"),
 }
 
 ADDRESS = (
@@ -66,14 +79,16 @@ REFERENCES = (
 def message(token: str, payload: str) -> bytes:
     """A whole message around a payload, sent now, as the type's senders do."""
     code, name = TYPES[token]
-    inside = TELECOM + DEPARTMENT + PROFESSIONAL if token in ("m1", "m5") else TELECOM
+    inside = (
+        TELECOM + DEPARTMENT + PROFESSIONAL if token in ("m1", "m5", "m41", "m241", "m95", "m97", "m251") else TELECOM
+    )
     return (
         '<?xml version="1.0" encoding="UTF-8"?><MsgHead xmlns="http://www.kith.no/xmlstds/msghead/2006-05-24"><MsgInfo>'
         f'<Type V="{code}" DN="{name}"/><MIGversion>v1.2 2006-05-24</MIGversion>'
         f"<GenDate>2026-03-02T11:00:00.1234567+01:00</GenDate><MsgId>{MSG_ID}</MsgId>"
-        f"{REFERENCES if token in ('m93', 'm10') else ''}"
+        f"{REFERENCES if token in ('m93', 'm10', 'm9na3') else ''}"
         f"<Sender><Organisation><OrganisationName>Fjell</OrganisationName>{ORGANISATION}{ADDRESS}{inside}"
-        f"</Organisation></Sender>{RECEIVER}{PATIENT if token != 'mv' else ''}</MsgInfo><Document>"
+        f"</Organisation></Sender>{RECEIVER}{PATIENT if token not in ('mv', 'm41') else ''}</MsgInfo><Document>"
         f'<DocumentConnection V="H" DN="Hoveddokument"/><RefDoc><MsgType V="XML" DN="XML-instans"/>'
         f"<Content>{payload}</Content></RefDoc></Document></MsgHead>"
     ).encode()
@@ -162,6 +177,21 @@ def m93() -> bytes:
     )
 
 
+def m95() -> bytes:
+    return message(
+        "m95",
+        f'<M95 xmlns="{E}m95/2021-02-01"><Fnr>13116900216</Fnr><AlleResepter V="1" DN="Ja"/><RefNr>1234567890</RefNr>'
+        "<Komprimering>1</Komprimering></M95>",
+    )
+
+
+def m97() -> bytes:
+    return message(
+        "m97",
+        f'<M97 xmlns="{E}m97/2018-07-01"><ReseptId>{RESEPT_ID}</ReseptId><Komprimering>1</Komprimering></M97>',
+    )
+
+
 def m10(vare: str = VARER[0], more: str = "") -> bytes:
     return message(
         "m10",
@@ -175,6 +205,21 @@ def m10(vare: str = VARER[0], more: str = "") -> bytes:
     )
 
 
+ID_KUNDE = (
+    '<IdKunde><Id xmlns="http://www.kith.no/xmlstds/felleskomponent1">13116900216</Id>'
+    f'<TypeId xmlns="http://www.kith.no/xmlstds/felleskomponent1" V="FNR" S="{OID}8116" DN="Fødselsnummer"/></IdKunde>'
+)
+
+
+def m9na1() -> bytes:
+    return message("m9na1", f'<M9NA1 xmlns="{K}m9na1/2016-06-06">{ID_KUNDE}<RefNr>1234567890</RefNr></M9NA1>')
+
+
+def m9na3() -> bytes:
+    inner = f"{ID_KUNDE}<ReseptId>{RESEPT_ID}</ReseptId>"
+    return message("m9na3", f'<M9NA3 xmlns="{K}m9na3/2016-06-06">{inner}</M9NA3>')
+
+
 def mv() -> bytes:
     return message(
         "mv",
@@ -185,13 +230,61 @@ def mv() -> bytes:
     )
 
 
+def m41() -> bytes:
+    return message("m41", f'<M41 xmlns="{K}m41/2006-10-06"><Antall>10</Antall></M41>')
+
+
+def m241() -> bytes:
+    return message(
+        "m241",
+        f'<Samtykke xmlns="{K}m241/2009-02-20"><SamtykkeGittAv V="2" DN="Pasienten, stiltiende samtykke"/>'
+        '<SamtykkeTil>2027-03-01</SamtykkeTil><TypeSamtykke V="1" DN="Samtykke for utleveringsmelding"/>'
+        '<Samtykkeverdi V="1" DN="Ja"/></Samtykke>',
+    )
+
+
+def legemidler_i_bruk(token: str) -> bytes:
+    """M25.1, M25.2 or M25.3 with one entry; its base64 is longer than a text may be."""
+    entry = (
+        f'<EnkeltoppforingLIB><Id>{RESEPT_ID}</Id><Type V="E" DN="Eresept"/><ReseptId>{RESEPT_ID}</ReseptId>'
+        f"<SistEndret>2026-03-02T10:00:00</SistEndret><ReseptDokLegemiddelB64>{'QUFB' * 1100}</ReseptDokLegemiddelB64>"
+        "</EnkeltoppforingLIB>"
+    )
+    inner = f"{entry}<Merknad>Ingen</Merknad>"
+    return message(token, f'<LegemidlerIBruk xmlns="{K}{token}/2013-10-08">{inner}</LegemidlerIBruk>')
+
+
+def m271() -> bytes:
+    inner = '<Status V="R" DN="Registrering"/><GjelderFra>2026-03-02</GjelderFra>'
+    return message("m271", f'<M271 xmlns="{K}m271/2013-04-16">{inner}</M271>')
+
+
+def m911() -> bytes:
+    return message("m911", f'<M911 xmlns="{K}m911/2014-01-21"><Fnr>13116900216</Fnr></M911>')
+
+
+def m921() -> bytes:
+    inner = "<EndringerEtter>2026-03-02T10:00:00</EndringerEtter>"
+    return message("m921", f'<M921 xmlns="{K}m921/2013-10-15">{inner}</M921>')
+
+
 SAMPLES: Sequence[tuple[str, bytes]] = (
     *(("m1", m1(vare)) for vare in VARER),
     ("m5", m5()),
     ("m91", m91()),
     ("m93", m93()),
+    ("m95", m95()),
+    ("m97", m97()),
     *(("m10", m10(vare)) for vare in VARER),
+    ("m9na1", m9na1()),
+    ("m9na3", m9na3()),
     ("mv", mv()),
+    ("m41", m41()),
+    ("m241", m241()),
+    *((token, legemidler_i_bruk(token)) for token in ("m251", "m252", "m253")),
+    ("m271", m271()),
+    ("m911", m911()),
+    ("m921", m921()),
 )
 
 

@@ -15,7 +15,7 @@ from reseptformidler.wire.parse import parse
 from reseptformidler.wire.required import missing
 from reseptformidler.wire.schema import MAX_ERRORS, folder
 from reseptformidler.wire.strict import emptiable, strict_schema
-from tests.wire.eksempler import SAMPLES, VARER, changed, m1, m5, m10, m93, mv
+from tests.wire.eksempler import SAMPLES, VARER, changed, m1, m5, m10, m93, m97, mv
 
 MSGHEAD = "http://www.kith.no/xmlstds/msghead/2006-05-24"
 PAYLOAD = '<Document><RefDoc><MsgType V="{}" DN="x"/><Content>{}</Content></RefDoc></Document></MsgHead>'
@@ -209,10 +209,11 @@ def test_datatypes_and_emptiable() -> None:
 
 
 def test_7419_3_resept_id_missing() -> None:
-    """M5 and M10 name a prescription; M9.3 names one, or a cause to cancel for."""
+    """M5, M9.7 and M10 name a prescription; M9.3 names one, or a cause to cancel for."""
     resept_id = "<ReseptId>c2883dc2-8eef-4b8e-a80f-167f858425f7</ReseptId>"
     assert "3" in codes(changed(m5(), resept_id, ""))
     assert "3" in codes(changed(m10(), resept_id, ""))
+    assert "3" in codes(changed(m97(), resept_id, ""))
     neither = (
         m93().replace(resept_id.encode(), b"").replace('<Kansellering V="1" DN="Ikke ønsket vare"/>'.encode(), b"")
     )

@@ -313,3 +313,19 @@ def test_length_of_base64_and_signature_is_free() -> None:
         parse(f'<Base64Container xmlns="http://www.kith.no/xmlstds/base64container">{long}</Base64Container>'.encode())
     )
     assert "351" not in [found.reason.code for found in findings(root)]
+
+
+def test_length_of_an_element_of_base64_is_free() -> None:
+    """An entry of a list of medicines is as long as it is; the remark beside it is text."""
+    root = parse(m1())
+    content = elements_at(root, "Document/RefDoc/Content")[0]
+    long = "QUFB" * 3000
+    payload = (
+        '<LegemidlerIBruk xmlns="http://www.kith.no/xmlstds/eresept/m251/2013-10-08"><EnkeltoppforingLIB>'
+        f"<ReseptDokLegemiddelB64>{long}</ReseptDokLegemiddelB64></EnkeltoppforingLIB><Merknad>{long}</Merknad>"
+        "</LegemidlerIBruk>"
+    )
+    content[:] = [parse(payload.encode())]
+    found = [(one.reason.code, one.detail) for one in findings(root) if one.reason.code == "351"]
+    assert len(found) == 1
+    assert "Merknad" in found[0][1]

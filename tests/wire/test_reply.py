@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 from base64 import b64decode
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from lxml import etree
 
 from reseptformidler.domain.aktor import mottaker
-from reseptformidler.domain.decision import Owed, Reply
+from reseptformidler.domain.decision import Owed, Remade, Reply
 from reseptformidler.domain.hode import OID, Address, Ident, Kode, Patient
 from reseptformidler.wire import reply
 from reseptformidler.wire.format import findings
@@ -97,6 +97,26 @@ def test_compressed_attachments_say_so() -> None:
     (container,) = root.iter("{*}Base64Container")
     assert gzip.decompress(b64decode(container.text or "")) == m1()
     assert etree.tostring(answered(m93(), answer)) == etree.tostring(root)
+
+
+def test_an_attachment_may_be_annotated() -> None:
+    """Document/Annotation, of those attachments that have one."""
+    root = answered(m93(), Reply("ERM96", "x", PAYLOAD, (m1(), m91(), m93()), annotations=("A & B", "")))
+    assert [one.findtext("{*}Annotation") for one in root.iterfind("{*}Document")] == [None, "A & B", None, None]
+
+
+def test_what_was_owed_is_made_again() -> None:
+    """A whole message after the other attachments, with its own time; its MsgId follows from what it was made of."""
+    remade = Remade(replace(OWED, ref_to_parent=CONVERSATION), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    answer = Reply("ERM98", "x", PAYLOAD, (m1(),), remade=(Remade(OWED, NOW), remade))
+    roots = [parse(b64decode(one.text or "")) for one in answered(m93(), answer).iter("{*}Base64Container")]
+    assert [SCHEMAS.errors(root) for root in roots] == [[], [], []]
+    heads = [read_head(root) for root in roots[1:]]
+    assert [head.gen_date for head in heads] == [NOW, remade.made]
+    assert [head.sender for head in heads] == [SERVICE, SERVICE]
+    again = [parse(b64decode(one.text or "")) for one in answered(m91(), answer).iter("{*}Base64Container")]
+    assert [read_head(root).msg_id for root in again[1:]] == [head.msg_id for head in heads]
+    assert len({head.msg_id for head in heads} | {UUID(MSG_ID), UUID(CONVERSATION)}) == 4
 
 
 def test_a_reply_may_name_its_patient() -> None:
