@@ -174,10 +174,11 @@ MELDINGSTYPE = _liste(
     "ERM9NA4=Utvidet informasjon om resept nettkunde | ERM10=Utleveringsrapport reseptbanken | "
     "ERM14=Søknad til Legemiddelverket | ERM15=Søknadssvar fra Legemiddelverket | ERM20=Notifiseringsmelding | "
     "ERM21=Ekspederingsanmodning | ERM241=Samtykkeregistrering | ERM242=Svar samtykke | ERM251=Varer i bruk | "
-    "ERM252=Varer i bruk | ERM253=Varer i bruk | ERM271=Registrering av multidoseansvarlig | "
+    "ERM252=Varer i bruk | ERM253=Varer i bruk | ERM254=Varer i bruk | ERM271=Registrering av multidoseansvarlig | "
     "ERM272=Svar på registrering av multidoseansvarlig | ERM28=Endring av multidoseansvarlig lege | "
     "ERMV=Eresept verify | APPREC=Applikasjonskvittering",
 )
+"""ERM254 stands in HIS 3014 6.1.1 alone; its name is that of the other three."""
 ORGANISASJON_ID = _liste(
     "9051",
     "AKO=Apotekets konsesjonsnummer | APO=Apotekets identifikasjonsnummer | AVD=Off. identifikator for avdelinger | "

@@ -5,11 +5,13 @@ One card for each national identity number that anything was registered for. Rul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from reseptformidler.domain.aktor import mottaker
 from reseptformidler.domain.hode import Organisation
 
 
@@ -30,8 +32,60 @@ class Multidoseansvarlig:
     """A doctor or pharmacy that registered with M27.1 (rules.md X14, X15)."""
 
     organisasjon: Organisation
-    """As messages to it name it: organisation with ENH and HER, and the doctor in it (HPR number and name)."""
+    """The M27.1's sender: name, numbers, address and telephone; the doctor in it has HPR number and name."""
     gjelder_fra: date
+    aktiv_til: date | None = None
+    """The first day on which it no longer applies: it was deregistered for a day that was ahead."""
+
+    @property
+    def her(self) -> str:
+        """HER-id of the organisation."""
+        return self.organisasjon.ident("HER")
+
+    @property
+    def hpr(self) -> str:
+        """HPR number of the doctor; empty for a pharmacy."""
+        person = self.organisasjon.professional
+        return person.ident("HPR") if person is not None else ""
+
+    @property
+    def mottaker(self) -> Organisation:
+        """As the Receiver of M25.2, M25.3 and M28 (X15)."""
+        one = self.organisasjon
+        return mottaker(one.name, one.ident("ENH"), self.her, one.professional)
+
+
+def ansvarlig(registrerte: Sequence[Multidoseansvarlig], dag: date) -> Multidoseansvarlig | None:
+    """Who is responsible on a day: the last whose registration has begun, if it has not ended."""
+    begynt = [one for one in registrerte if one.gjelder_fra <= dag]
+    if not begynt or (begynt[-1].aktiv_til is not None and begynt[-1].aktiv_til <= dag):
+        return None
+    return begynt[-1]
+
+
+def gjeldende(registrerte: Sequence[Multidoseansvarlig], dag: date) -> tuple[Multidoseansvarlig, ...]:
+    """Who is responsible on a day, and who will be later: what is left of the registrations."""
+    now = ansvarlig(registrerte, dag)
+    return tuple(one for one in registrerte if one is now or one.gjelder_fra > dag)
+
+
+def registrert(
+    registrerte: Sequence[Multidoseansvarlig], ny: Multidoseansvarlig, dag: date
+) -> tuple[Multidoseansvarlig, ...]:
+    """After a registration: it counts from its own day, and until then who is responsible now is so (X14)."""
+    now = ansvarlig(registrerte, dag)
+    return (ny,) if now is None or ny.gjelder_fra <= dag else (now, ny)
+
+
+def avregistrert(
+    registrerte: Sequence[Multidoseansvarlig], egne: Sequence[Multidoseansvarlig], fra: date, dag: date
+) -> tuple[Multidoseansvarlig, ...]:
+    """After somebody's deregistration from a day on: `egne` end then, or are gone if that is now."""
+    return tuple(
+        replace(one, aktiv_til=fra) if one in egne else one
+        for one in gjeldende(registrerte, dag)
+        if one not in egne or fra > max(dag, one.gjelder_fra)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +122,29 @@ class Pasientkort:
     """The national identity number it was made under."""
     endret: datetime
     """The last change that M9.21 tells of."""
-    lege: Multidoseansvarlig | None = None
-    apotek: Multidoseansvarlig | None = None
+    numre: tuple[str, ...] = ()
+    """All national identity numbers that the person had at that change, the present one first."""
+    leger: tuple[Multidoseansvarlig, ...] = ()
+    """Who is responsible now, and who will be from a day ahead; `ansvarlig` tells them apart."""
+    apotek: tuple[Multidoseansvarlig, ...] = ()
     parter: tuple[str, ...] = ()
-    """HER-ids that M9.21 tells of the last change: those responsible after it, and those before it."""
+    """HER-ids that M9.21 tells of the last change: those registered after it, and those before it."""
     abonnement: tuple[Abonnement, ...] = ()
     meldinger: tuple[Libmelding, ...] = ()
     """The M25 messages that are held, oldest first; the store keeps exactly these."""
+
+    @property
+    def registrerte(self) -> tuple[str, ...]:
+        """HER-ids of all that are registered for multidose."""
+        return tuple(one.her for one in (*self.leger, *self.apotek))
+
+    @property
+    def siste(self) -> Libmelding | None:
+        """The M25 message that came last."""
+        return self.meldinger[-1] if self.meldinger else None
+
+
+def fortalt(foer: Pasientkort, etter: Pasientkort, numre: tuple[str, ...], now: datetime) -> Pasientkort:
+    """The new version with a change at `now` that M9.21 tells those of who were registered before or are so after."""
+    parter = tuple(sorted({*foer.registrerte, *etter.registrerte}))
+    return replace(etter, endret=now, numre=numre, parter=parter)

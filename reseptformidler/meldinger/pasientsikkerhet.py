@@ -1,14 +1,18 @@
 """The operator's own reasons to refuse a prescription: known content defects (330) and test persons (375, 391).
 
-Data, not code: a TOML file that the operator writes and the service reads when it starts.
+Data, not code: a TOML file that the operator writes and the service reads when it starts. The pattern of a rule is the
+same that stored prescriptions are searched by (store/content.py), and is asked in the same way.
 
 The format is described in docs/safety-rules.md.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,11 +28,37 @@ from reseptformidler.meldinger.m1_innhold import FS, NS
 from reseptformidler.meldinger.melding import Mottatt, Rule
 from reseptformidler.reasons import reason
 
-_PREFIKSER = {"m1": NS, "fs": FS, "re": "http://exslt.org/regular-expressions"}
+Treffer = Callable[[etree._Element], bool]  # noqa: SLF001  # the only name lxml has for an element
+"""Whether a payload holds what is looked for. Raises Regelfeil where the pattern cannot be asked of this one."""
+
+LENGSTE_MONSTER = 2000
+"""Characters of a pattern."""
+_PREFIKSER = {
+    "m1": NS,
+    "fs": FS,
+    "kith": "http://www.kith.no/xmlstds",
+    "fk1": "http://www.kith.no/xmlstds/felleskomponent1",
+    "re": "http://exslt.org/regular-expressions",
+}
+_FUNKSJONER = frozenset(
+    {
+        *("last", "position", "count", "id", "local-name", "namespace-uri", "name"),
+        *("string", "concat", "starts-with", "contains", "substring-before", "substring-after", "substring"),
+        *("string-length", "normalize-space", "translate", "boolean", "not", "true", "false", "lang"),
+        *("number", "sum", "floor", "ceiling", "round", "re:test", "re:match", "re:replace"),
+    }
+)
+"""XPath 1.0 section 4, and EXSLT regular expressions: nothing that reads a file or the net, as XSLT's document()."""
+_IKKE_FUNKSJONER = frozenset({"text", "node", "comment", "processing-instruction", "and", "or", "div", "mod"})
+"""What else a parenthesis may follow: node tests and operators."""
+_NAVN = r"[^\W\d][\w.-]*"
+_STRENG = re.compile(r"\"[^\"]*\"|'[^']*'")
+_KALL = re.compile(rf"((?:{_NAVN}:)?{_NAVN})\s*\(")
+_PREFIKS = re.compile(rf"({_NAVN}):(?!:)")
 
 
 class Regelfeil(ValueError):
-    """The file cannot be used; the text says which rule and why, never an identity number."""
+    """A pattern or a whole file cannot be used; the text says which rule and why, never an identity number."""
 
 
 class _Regel(BaseModel):
@@ -61,7 +91,7 @@ class Sikkerhetsregel:
     """One rule of the operator: `treffer` says whether a payload holds what must not be dispensed."""
 
     navn: str
-    treffer: Callable[[etree._Element], bool]
+    treffer: Treffer
     tekst: str
     fra: date
     til: date
@@ -82,16 +112,56 @@ def les(tekst: str) -> tuple[Rule, ...]:
     return (*map(_sikkerhet, map(_kompilert, fil.regel)), *_testpersoner(fil.testperson))
 
 
+def monster(xpath: str) -> Treffer:
+    """A pattern, asked of a Resept element as if nothing stood around it: not of the head, which names the patient.
+
+    Raises Regelfeil: it is no XPath, its result is neither a boolean nor a set of nodes, or it uses what is not there.
+    What only shows on a real prescription (a malformed regular expression) is raised there.
+    """
+    _kjente_navn(xpath)
+    try:
+        kompilert = etree.XPath(xpath, namespaces=_PREFIKSER, smart_strings=False)
+    except etree.XPathError as feil:
+        raise Regelfeil(f"no XPath: {feil}") from None
+
+    def svar(payload: etree._Element) -> object:
+        try:
+            return kompilert(deepcopy(payload))
+        except (etree.XPathError, re.error) as feil:
+            raise Regelfeil(f"cannot be asked: {feil}") from None
+
+    if not isinstance(svar(etree.Element(f"{{{NS}}}Resept")), bool | list):
+        raise Regelfeil("gives a number or a text; a boolean or a set of nodes is needed, as count(…) > 0")
+    return lambda payload: bool(svar(payload))
+
+
+def _kjente_navn(xpath: str) -> None:
+    """libxml2 asks for a function or prefix only when it comes to it: on an empty prescription it never might."""
+    if len(xpath) > LENGSTE_MONSTER:
+        raise Regelfeil(f"has more than {LENGSTE_MONSTER} characters")
+    uten_tekst = _STRENG.sub("''", xpath)
+    if ukjente := set(_KALL.findall(uten_tekst)) - _FUNKSJONER - _IKKE_FUNKSJONER:
+        raise Regelfeil(f"there is no function {', '.join(sorted(ukjente))}")
+    if ukjente := set(_PREFIKS.findall(uten_tekst)) - _PREFIKSER.keys():
+        raise Regelfeil(f"there is no prefix {', '.join(sorted(ukjente))}, only {', '.join(_PREFIKSER)}")
+    if "$" in uten_tekst:
+        raise Regelfeil("there are no variables")
+
+
+def som_regel(navn: str, xpath: str, tekst: str) -> str:
+    """The lines of a file that make a pattern a rule. Raises Regelfeil when they would not be read."""
+    felt = {"navn": navn, "xpath": xpath, "tekst": tekst}
+    linjer = (f"{nokkel} = {json.dumps(verdi, ensure_ascii=False)}" for nokkel, verdi in felt.items())
+    regel = "\n".join(("[[regel]]", *linjer, ""))
+    les(regel)
+    return regel
+
+
 def _kompilert(regel: _Regel) -> Sikkerhetsregel:
     try:
-        xpath = etree.XPath(regel.xpath, namespaces=_PREFIKSER, smart_strings=False)
-        xpath(etree.Element(f"{{{NS}}}Resept"))
-    except etree.XPathError as feil:
+        treffer = monster(regel.xpath)
+    except Regelfeil as feil:
         raise Regelfeil(f"regel {regel.navn}: {feil}") from None
-
-    def treffer(payload: etree._Element) -> bool:
-        return bool(xpath(payload))
-
     return Sikkerhetsregel(regel.navn, treffer, regel.tekst, regel.fra, regel.til)
 
 
