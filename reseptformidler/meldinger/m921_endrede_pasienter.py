@@ -56,8 +56,13 @@ def needs(m: Mottatt, _facts: Facts) -> Needs:
 
 
 def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, _now: datetime) -> Decision:
-    """Their patients, by the numbers that they had at the change."""
-    pasienter = sorted(kort.numre or (kort.ident,) for kort in tilstand.kort)
+    """Their patients, by the numbers that they had at the change.
+
+    Of a new prescription (HIS 3014 6.1.2) only who is registered still is told.
+    """
+    etter, her = m.content.etter, m.head.sender.ident("HER")
+    endret = (kort for kort in tilstand.kort if kort.endret > etter or her in kort.registrerte)
+    pasienter = sorted(kort.numre or (kort.ident,) for kort in endret)
     payload = m922(m.content.svar_i, pasienter)
     return Decision(reply=Reply("ERM922", koder.MELDINGSTYPE.navn["ERM922"], payload))
 

@@ -1,7 +1,7 @@
 -- name: apply.batch
 -- A whole batch, one transaction: of the messages whose guards hold and whose MsgId is new, everything; of the others
--- nothing. What became of each: applied, duplicate (its first answer is stored), taken (the prescription or document
--- it would create is another message's), conflict (the state has moved since it was read: decide again).
+-- nothing. What became of each: applied, duplicate (its first answer is stored), taken (the prescription, document or
+-- card it would create is another message's), conflict (the state has moved since it was read: decide again).
 --
 -- Locks are taken in one order everywhere: prescriptions by id, reference numbers, patient cards, claims. A guard that had
 -- to wait for its row is judged again on the row as it is then. `nr` and `msg_id` each tell a message from the others
@@ -74,6 +74,9 @@ carded AS ( -- a card's first version: none may be there (one that another makes
 taken AS (
     SELECT d.nr FROM document d
     WHERE EXISTS (SELECT FROM resept_dokument r WHERE r.resept_id = d.resept_id AND r.msg_id = d.msg_id)
+    UNION ALL
+    SELECT c.nr FROM card c
+    WHERE c.versjon = 1 AND EXISTS (SELECT FROM pasientkort k WHERE k.kort_id = c.kort_id)
 ),
 stale AS ( -- decided on a standby's state, which is not the one here
     SELECT s.nr FROM seen s

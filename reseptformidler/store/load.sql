@@ -24,8 +24,13 @@ SELECT resept_id, msg_id, annullert_av, utlevering, dokument
 FROM resept_dokument WHERE resept_id = ANY ($1::uuid[]) ORDER BY resept_id, mottatt, msg_id;
 
 -- name: load.kort_endret
--- The cards that concern an organisation and have changed after a moment.
-SELECT kort_id AS resept_id, versjon, pasient, innhold FROM pasientkort WHERE parter @> ARRAY[$1::text] AND endret > $2;
+-- The cards that concern an organisation and have changed, or whose patients were given prescriptions, after a moment.
+SELECT k.kort_id AS resept_id, k.versjon, k.pasient, k.innhold FROM pasientkort k
+WHERE k.parter @> ARRAY[$1::text] AND (
+    k.endret > $2
+    OR EXISTS (SELECT FROM resept r WHERE r.pasient = k.pasient AND r.status = 'E' AND r.mottatt > $2)
+    OR EXISTS (SELECT FROM resept r WHERE r.pasient = k.pasient AND r.status <> 'E' AND r.mottatt > $2)
+);
 
 -- name: load.kort_dokumenter
 -- The messages that cards hold.

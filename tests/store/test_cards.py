@@ -15,10 +15,10 @@ import pytest
 from reseptformidler.domain.decision import Decision, Endret, Hendelse, Needs, RefNr, Tilstand
 from reseptformidler.domain.ident import is_refnr
 from reseptformidler.domain.pasientkort import Kortsteg, Libmelding, Pasientkort
-from reseptformidler.store.batch import Batcher, Item, Stored
+from reseptformidler.store.batch import Batcher, Item, OtherBytes, Stored
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.seal import Sealer
-from tests.store.build import FNR, LEGE, NOW, item
+from tests.store.build import FNR, LEGE, NOW, item, m1, m5, resept
 
 OTHER_FNR = "01835500191"
 Change = Callable[[Pasientkort], Pasientkort]
@@ -176,3 +176,24 @@ async def test_the_database_keeps_one_card_a_patient(pool: Pool, batcher: Batche
         await pool.execute(
             "INSERT INTO pasientkort SELECT gen_random_uuid(), pasient, 1, endret, parter, innhold FROM pasientkort"
         )
+
+
+async def test_a_new_prescription_is_a_change_too(batcher: Batcher) -> None:
+    """HIS 3014 6.1.2: whose patient is prescribed something is told so, whatever became of it since."""
+    await batcher.submit(card_message(change=lambda kort: replace(kort, parter=("8100001",))))
+    later = Needs(endret=Endret("8100001", NOW))
+    assert (await seen(batcher, later)).kort == ()
+    new = replace(resept(), mottatt=NOW + timedelta(minutes=1))
+    await batcher.submit(m1(new))
+    assert [kort.ident for kort in (await seen(batcher, later)).kort] == [FNR]
+    await batcher.submit(m5(new.resept_id))
+    assert [kort.ident for kort in (await seen(batcher, later)).kort] == [FNR]
+
+
+async def test_another_senders_msg_id_makes_no_card(batcher: Batcher) -> None:
+    """A card is named by its message: the same MsgId from another sender is refused, whatever it is about (7419/65)."""
+    first = card_message()
+    await batcher.submit(first)
+    other = replace(card_message(OTHER_FNR, msg_id=first.msg_id), sender="8100009", sha256=b"other")
+    assert isinstance(await batcher.submit(other), OtherBytes)
+    assert (await seen(batcher, Needs(kort=(OTHER_FNR,)))).kort == ()

@@ -21,7 +21,15 @@ from reseptformidler.client.parter import Utleverer
 from reseptformidler.client.rekvirent import Resept
 from reseptformidler.client.varer import resept_dok
 from reseptformidler.domain.kalender import norsk_dag
-from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, Lege, refnumre, som_utleverer
+from reseptformidler.sandbox.population import (
+    APOTEK,
+    KJERNEJOURNAL,
+    LEGER,
+    PERSONER,
+    Lege,
+    refnumre,
+    som_utleverer,
+)
 from reseptformidler.sandbox.varer import TABLETT
 from reseptformidler.store.encode import Encoder, Outgoing
 from reseptformidler.wire.msghead import read_head
@@ -131,7 +139,7 @@ async def test_from_registration_to_deregistration(world: World) -> None:
     packed = utleverer.m253(world.hode(), HER, PERSON, liste)
     await sent(world, packed)
     til_lege = [(kind, her) for kind, her, _ in await owed(world)]
-    assert til_lege == [("M25.2", LEGE.kontor.her), ("M25.3", LEGE.kontor.her), ("M25.4", "")]
+    assert til_lege == [("M25.2", LEGE.kontor.her), ("M25.3", LEGE.kontor.her), ("M25.4", KJERNEJOURNAL.her)]
 
     m912 = await answered(world, IBruk(PERSON.ident, reseptinfo=True))
     assert texts(m912, "RefMsgId") == [msg_id_of(packed)]
