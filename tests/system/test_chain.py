@@ -10,17 +10,21 @@ from uuid import uuid4
 import pytest
 from lxml import etree
 
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import Answer
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
+from reseptformidler.client import melding, rekvirent, utleverer
+from reseptformidler.client.answer import Answer
+from reseptformidler.client.rekvirent import EkspAnm, Resept, Tilbakekalling
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.sandbox.population import (
     APOTEK,
     BANDASJISTER,
     BARN,
     LEGER,
     PERSONER,
+    SYSTEM,
     UTEN_NUMMER,
     refnumre,
+    som_utleverer,
+    som_virksomhet,
 )
 from reseptformidler.sandbox.varer import A_PREPARAT, TABLETT, TESTSTRIMLER, UREGISTRERT
 from reseptformidler.wire.msghead import read_head
@@ -41,12 +45,12 @@ async def _list(world: World, sok: Sok = FNR, **how: object) -> tuple[Answer, st
 
 async def _download(world: World, resept_id: str, apotek: object = HER, **how: str) -> tuple[Answer, str]:
     listed, talk = await _list(world, utleverer=apotek)
-    octets = messages.m93(world.hode(listed, talk), apotek, resept_id, **how)  # type: ignore[arg-type]
+    octets = utleverer.m93(world.hode(listed, talk), som_utleverer(apotek), resept_id, **how)  # type: ignore[arg-type]
     return await world.accepted(octets), talk
 
 
 async def _report(world: World, parent: Answer, talk: str, rapport: Rapport, apotek: object = HER) -> str:
-    octets = messages.m10(world.hode(parent, talk), apotek, PERSON, rapport)  # type: ignore[arg-type]
+    octets = utleverer.m10(world.hode(parent, talk), som_utleverer(apotek), PERSON, rapport)  # type: ignore[arg-type]
     await world.accepted(octets)
     return msg_id_of(octets)
 
@@ -62,7 +66,7 @@ async def _status(world: World, resept_id: str, sok: Sok = FNR) -> str:
 def _m93(world: World, resept_id: str, apotek: object = HER, **how: str) -> bytes:
     """A download without a list before it: nobody asks whether there was one."""
     talk = str(uuid4())
-    return messages.m93(replace(world.hode(), parent=talk, conversation=talk), apotek, resept_id, **how)  # type: ignore[arg-type]
+    return utleverer.m93(replace(world.hode(), parent=talk, conversation=talk), som_utleverer(apotek), resept_id, **how)  # type: ignore[arg-type]
 
 
 async def test_M1_to_M10(world: World) -> None:
@@ -91,7 +95,7 @@ async def test_repeated_messages(world: World) -> None:
     first, second = await world.accepted(m1), await world.accepted(m1)
     assert first.octets == second.octets
     m94, talk = await _download(world, resept_id)
-    m10 = messages.m10(world.hode(m94, talk), HER, PERSON, Rapport(resept_id, TABLETT, avsluttet=True))
+    m10 = utleverer.m10(world.hode(m94, talk), som_utleverer(HER), PERSON, Rapport(resept_id, TABLETT, avsluttet=True))
     answers = await asyncio.gather(*(world.accepted(m10) for _ in range(5)))
     assert len({answer.octets for answer in answers}) == 1
     answer = await world.send(m10.replace(b"<Antall>1", b"<Antall>2"))
@@ -102,14 +106,14 @@ async def test_repeated_messages(world: World) -> None:
 async def test_recall(world: World) -> None:
     """Recalled, it is shown with its cause on demand only, and not downloaded (97) or recalled again (16)."""
     resept_id = await world.prescribed()
-    m5 = world.signed(messages.m5(world.hode(), LEGE, PERSON, Tilbakekalling(resept_id, "2", "Virker ikke")))
+    m5 = world.signed(rekvirent.m5(world.hode(), LEGE.rekvirent, PERSON, Tilbakekalling(resept_id, "2", "Virker ikke")))
     await world.accepted(m5)
     listed, _ = await _list(world)
     assert texts(listed, "ReseptId") == []
     listed, _ = await _list(world, replace(FNR, alle=True))
     assert texts(listed, "MerknadTilbakekalling")[0].startswith("Virker ikke- ")
     await world.refused(_m93(world, resept_id), "97")
-    again = world.signed(messages.m5(world.hode(), LEGE, PERSON, Tilbakekalling(resept_id)))
+    again = world.signed(rekvirent.m5(world.hode(), LEGE.rekvirent, PERSON, Tilbakekalling(resept_id)))
     await world.refused(again, "16")
 
 
@@ -117,7 +121,7 @@ async def test_recall_by_a_colleague_while_under_dispensing(world: World) -> Non
     """7419/13 accepts: the recall waits for the dispensing, and then takes effect."""
     resept_id = await world.prescribed(Resept(TABLETT, reiterasjon=3))
     m94, talk = await _download(world, resept_id)
-    m5 = world.signed(messages.m5(world.hode(), KOLLEGA, PERSON, Tilbakekalling(resept_id)), KOLLEGA)
+    m5 = world.signed(rekvirent.m5(world.hode(), KOLLEGA.rekvirent, PERSON, Tilbakekalling(resept_id)), KOLLEGA)
     answer = await world.send(m5)
     assert (answer.status, [code for code, _, _ in answer.errors]) == ("1", ["13"])
     assert await _status(world, resept_id) == "U"
@@ -136,7 +140,7 @@ async def test_locked_prescription(world: World) -> None:
     assert texts(listed, "RefNr") == [REFNR[0]]
     await world.refused(_m93(world, resept_id), "258")
     await world.refused(_m93(world, resept_id, refnr=REFNR[1]), "161")
-    m94 = await world.accepted(messages.m93(world.hode(listed, talk), HER, resept_id, refnr=REFNR[0]))
+    m94 = await world.accepted(utleverer.m93(world.hode(listed, talk), som_utleverer(HER), resept_id, refnr=REFNR[0]))
     await _report(world, m94, talk, Rapport(resept_id, TABLETT, avsluttet=True))
     await world.refused(world.m1(locked, person=PERSONER[1]), "75")
 
@@ -160,7 +164,7 @@ async def test_cancel(world: World) -> None:
     await _report(world, m94, talk, Rapport(resept_id, kansellering="1"))
     assert await _status(world, resept_id) == "E"
     listed, talk = await _list(world)
-    answer = await world.accepted(messages.m93(world.hode(listed, talk), HER, kansellering="1"))
+    answer = await world.accepted(utleverer.m93(world.hode(listed, talk), som_utleverer(HER), kansellering="1"))
     assert answer.status == "1"
     m94, _ = await _download(world, resept_id, DER)
     assert len(attachments(m94)) == 1
@@ -173,7 +177,7 @@ async def test_annul_and_dispense_again(world: World) -> None:
     m10 = await _report(world, m94, talk, Rapport(resept_id, TABLETT, avsluttet=True))
     assert await _status(world, resept_id) == "R"
     annul = Rapport(resept_id, TABLETT, annullerer=m10)
-    refused = await world.send(messages.m10(world.hode(m94, talk), DER, PERSON, annul))
+    refused = await world.send(utleverer.m10(world.hode(m94, talk), som_utleverer(DER), PERSON, annul))
     assert refused.status == "2"
     await _report(world, m94, talk, annul)
     assert await _status(world, resept_id) == "E"
@@ -185,16 +189,20 @@ async def test_annul_and_dispense_again(world: World) -> None:
 
 async def test_paper_prescription(world: World) -> None:
     """A dispensing on paper is accepted without download or conversation; what it is owed to is recorded."""
-    octets = messages.m10(world.hode(), HER, PERSON, Rapport(str(uuid4()), TABLETT, papir=LEGE))
+    octets = utleverer.m10(
+        world.hode(), som_utleverer(HER), PERSON, Rapport(str(uuid4()), TABLETT, papir=LEGE.rekvirent)
+    )
     await world.accepted(octets)
     async with world.service.pool.acquire() as connection:
         owed = await connection.fetch("SELECT type FROM utboks ORDER BY type")
-    assert [row["type"] for row in owed] == ["M8", "M8.1"]
+    assert [row["type"] for row in owed] == ["M8.1"]  # nobody subscribes to M8
 
 
 async def test_dispatch_request(world: World) -> None:
     """A dispatch request binds the first dispensing to the pharmacy it names (70); the others may have the second."""
-    resept_id = await world.prescribed(Resept(TABLETT, reiterasjon=1, ekspanm=(HER, "F")))
+    resept_id = await world.prescribed(
+        Resept(TABLETT, reiterasjon=1, ekspanm=EkspAnm(som_virksomhet(HER), "F", "Sandkasse"))
+    )
     await world.refused(_m93(world, resept_id, DER), "70")
     m94, talk = await _download(world, resept_id)
     await _report(world, m94, talk, Rapport(resept_id, TABLETT))
@@ -203,7 +211,9 @@ async def test_dispatch_request(world: World) -> None:
 
 async def test_dispatch_request_that_cannot_be_met(world: World) -> None:
     """A drug is not asked of a bandasjist (118): the M1 is refused and nothing is owed."""
-    await world.refused(world.m1(Resept(TABLETT, ekspanm=(BANDASJISTER[0], "U"))), "118")
+    await world.refused(
+        world.m1(Resept(TABLETT, ekspanm=EkspAnm(som_virksomhet(BANDASJISTER[0]), "U", "Sandkasse"))), "118"
+    )
     async with world.service.pool.acquire() as connection:
         assert await connection.fetchval("SELECT count(*) FROM utboks") == 0
 
@@ -216,7 +226,7 @@ async def test_consumables_at_a_bandasjist(world: World) -> None:
     listed, talk = await _list(world, utleverer=bandasjist)
     assert texts(listed, "ReseptId") == [consumable]
     await world.refused(_m93(world, drug, bandasjist), "387")
-    m94 = await world.accepted(messages.m93(world.hode(listed, talk), bandasjist, consumable))
+    m94 = await world.accepted(utleverer.m93(world.hode(listed, talk), som_utleverer(bandasjist), consumable))
     await _report(world, m94, talk, Rapport(consumable, TESTSTRIMLER, avsluttet=True), bandasjist)
     assert await _status(world, consumable) == "R"
 
@@ -253,7 +263,7 @@ async def test_unlicensed_drug(world: World) -> None:
 @pytest.mark.parametrize("name", ["\u00a0", "\u0085", "\u3000", "\u202e", "&#13;x"])
 async def test_a_strange_name_spoils_no_list(world: World, name: str) -> None:
     """Whatever name was accepted, the list that it stands in is valid; or it is refused."""
-    m1 = messages.m1(world.hode(), LEGE, PERSON, Resept(TABLETT)).decode()
+    m1 = rekvirent.m1(world.hode(), LEGE.rekvirent, PERSON, Resept(TABLETT)).decode()
     begin = m1.index("<Patient>")
     for element in ("FamilyName", "GivenName"):
         m1 = m1[:begin] + re.sub(f"(<{element}>)[^<]*", rf"\g<1>{name}", m1[begin:], count=1)
@@ -269,16 +279,16 @@ async def test_group_A_needs_the_right(world: World) -> None:
 async def test_verify_in_all_three_services(world: World) -> None:
     """MV answers whoever is known, in each of the services."""
     for service, sender in (("Rekvirent", LEGE.kontor), ("Utleverer", HER), ("NA", HER)):
-        answer = await world.send(messages.mv(world.hode(), sender), (service, "Verify"))
+        answer = await world.send(melding.mv(world.hode(), som_virksomhet(sender), SYSTEM), (service, "Verify"))
         assert answer.status == "1"
 
 
-async def test_unbuilt_operations_and_wrong_types(world: World) -> None:
-    """A message in the wrong operation is refused with a code: no message is lost without an answer."""
-    m91 = messages.m91(world.hode(), HER, FNR)
+async def test_a_message_in_the_wrong_operation(world: World) -> None:
+    """It is refused with a code: no message is lost without an answer."""
+    m91 = utleverer.m91(world.hode(), som_utleverer(HER), FNR)
     assert [e[0] for e in (await world.send(m91, ("Utleverer", "M9_3"))).errors] == ["303", "303"]
     answer = await world.send(world.m1(), ("Rekvirent", "M25_1"))
-    assert [e[0] for e in answer.errors] == ["999"]
+    assert [e[0] for e in answer.errors] == ["303", "303"]
 
 
 async def test_what_is_checked_of_answers_can_fail(world: World) -> None:
