@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from reseptformidler.commands.search import COMMAND
 from reseptformidler.domain.aktor import Facts
 from reseptformidler.meldinger import m1_resept
-from reseptformidler.meldinger.pasientsikkerhet import Regelfeil, les
+from reseptformidler.meldinger.m1_innhold import FS, NS
+from reseptformidler.meldinger.pasientsikkerhet import LENGSTE_MONSTER, Regelfeil, les, monster, som_regel
 from tests.meldinger.bygg import (
     ANNET_FNR,
     FNR,
@@ -125,3 +129,101 @@ def test_the_example_in_the_documentation_works() -> None:
     text = (Path(__file__).parents[2] / "docs/safety-rules.md").read_text("utf-8")
     fil = text.partition("```toml")[2].partition("```")[0]
     assert len(les(fil)) == 2
+
+
+MELDING = etree.fromstring(
+    f'<Hode><Pasient>Danser</Pasient><Resept xmlns="{NS}"><Vare xmlns="{FS}"><Dose U="d">1 gang per 7. dag</Dose>'
+    "</Vare></Resept><Etter/></Hode>"
+)
+RESEPT = MELDING[1]
+
+
+@pytest.mark.parametrize(
+    "xpath, traff",
+    [
+        (".//fs:Dose", True),
+        ("//fs:Dose[@U = 'd']", True),
+        ("fs:Vare/fs:Dose = '1 gang per 7. dag'", True),
+        (".//fs:Dose/@U", True),
+        ("/m1:Resept", True),
+        ("count(.//fs:Dose) > 1", False),
+        (".//kith:Dose | .//fk1:Dose", False),
+        (".//fs:Dose[re:test(., 'per [0-9]+\\. dag') and not(contains(., 'document('))]", True),
+        ("5-count(.//fs:Dose) > 4", False),
+        ("child::node()[self::fs:Vare]//text()", True),
+        ("//Pasient", False),
+        ("contains(/, 'Danser')", False),
+        ("ancestor::* | .. | following::* | preceding::*", False),
+    ],
+)
+def test_a_pattern_is_asked_of_the_prescription_alone(xpath: str, traff: bool) -> None:
+    """It sees the whole Resept, and nothing that stands around it: not whose it is."""
+    assert monster(xpath)(RESEPT) is traff
+    assert etree.tostring(MELDING).count(b"Dose") == 2
+
+
+def test_a_pattern_around_the_prescription_would_match() -> None:
+    """Negative control: asked where it stands, the head would be seen."""
+    assert etree.XPath("//Pasient")(RESEPT)
+    assert etree.XPath("contains(/, 'Danser')")(RESEPT)
+
+
+@pytest.mark.parametrize(
+    "xpath, hvorfor",
+    [
+        ("", "no XPath"),
+        ("1 +", "no XPath"),
+        (".//fs:[", "no XPath"),
+        ("document('/etc/passwd')", "no function document"),
+        (".//fs:Dose[document('x')]", "no function document"),
+        (".//fs:Dose[fs:document ('x')]", "no function fs:document"),
+        ('.//fs:Dose[unparsed-text("a")]', "no function unparsed-text"),
+        (".//fs:Dose[re:evil(.)]", "no function re:evil"),
+        (".//fs:Dose[head:Pasient]", "no prefix head"),
+        (".//fs:Dose[. = $nr]", "no variables"),
+        ("count(.//fs:Dose)", "a boolean or a set of nodes"),
+        ("string(.)", "a boolean or a set of nodes"),
+        ("." + "/." * (LENGSTE_MONSTER // 2), "more than 2000 characters"),
+    ],
+)
+def test_a_pattern_that_cannot_be_asked(xpath: str, hvorfor: str) -> None:
+    """At once, not when a prescription comes whose content leads to the fault."""
+    with pytest.raises(Regelfeil, match=hvorfor):
+        monster(xpath)
+
+
+def test_a_regular_expression_fails_where_it_is_met() -> None:
+    """It is read only then; the text holds nothing of the prescription."""
+    feil_uttrykk = monster(".//fs:Dose[re:test(., '[')]")
+    assert feil_uttrykk(etree.Element(f"{{{NS}}}Resept")) is False
+    with pytest.raises(Regelfeil, match="cannot be asked") as feil:
+        feil_uttrykk(RESEPT)
+    assert "gang" not in str(feil.value)
+
+
+@pytest.mark.parametrize("tekst", ['Ukentlig "dosering"', "æøå \\ '", "to\nlinjer"])
+def test_a_pattern_becomes_a_rule(tekst: str) -> None:
+    """What is printed is read as the same pattern and text."""
+    xpath = """.//fs:Dosering[fs:DoseFastTidspunkt/fs:Intervall/@U = "Uke" or . = '\\']"""
+    fil = som_regel(tekst, xpath, tekst)
+    skiller(330, med(fil), med(fil, dosering=UKENTLIG))
+    (regel,) = les(fil)
+    saken = med(fil, dosering=UKENTLIG)
+    assert [funn.detail for funn in regel.findings(saken.mottatt, saken.facts)] == [tekst]
+
+
+def test_a_rule_without_name_or_text_is_not_printed() -> None:
+    """It would stop `serve`."""
+    for navn, tekst in (("", "x"), ("x", "")):
+        with pytest.raises(Regelfeil):
+            som_regel(navn, ".//fs:Dose", tekst)
+
+
+def test_the_patterns_in_the_documentation_work() -> None:
+    """Those of docs/content-search.md and of `search --help`."""
+    texts = (Path(__file__).parents[2] / "docs/content-search.md").read_text("utf-8"), COMMAND.description
+    patterns = [found for text in texts for found in re.findall(r'--pattern "([^"]+)"', text)]
+    assert len(patterns) == 2
+    dosering = UKENTLIG.replace("<Dosering>", f'<Dosering xmlns="{FS}">')
+    ukentlig = etree.fromstring(f'<Resept xmlns="{NS}">{dosering}</Resept>')
+    assert all(monster(pattern)(ukentlig) for pattern in patterns)
