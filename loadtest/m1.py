@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from lxml import etree
 
 from loadtest.answers import Message
 from reseptformidler import app, meldinger
 from reseptformidler.domain.aktor import Facts
-from reseptformidler.domain.decision import Finding, Tilstand
+from reseptformidler.domain.decision import Finding, Owed, Tilstand
 from reseptformidler.domain.hode import MsgInfo, Organisation
+from reseptformidler.domain.ident import uuid_of_time
 from reseptformidler.meldinger.melding import MeldingType, Mottatt
 from reseptformidler.registers.fixed import FixedRegisters
 from reseptformidler.settings import Settings
@@ -22,7 +23,7 @@ from reseptformidler.store.encode import Encoder
 from reseptformidler.store.item import Item
 from reseptformidler.trust.chain import load_authorities
 from reseptformidler.trust.signature import Verifier
-from reseptformidler.wire import apprec, soap
+from reseptformidler.wire import apprec, reply, soap
 from reseptformidler.wire import format as wire_format
 from reseptformidler.wire.head import head_findings
 from reseptformidler.wire.msghead import payload, read_head
@@ -102,14 +103,16 @@ class M1Path:
         document = payload(root)
         assert document is not None
         mottatt = Mottatt(octets, head, document, self.type.parse(document), datetime.now(UTC))
+        facts = replace(facts, personer=self.registers.personer(self.type.personer(mottatt)))
         return mottatt, tuple(found for rule in self.type.rules for found in rule.findings(mottatt, facts))
 
     def decided(self, mottatt: Mottatt, facts: Facts) -> Decided:
-        """The decision; the answer is rendered apart."""
-        item = self._item(mottatt)
-        return Decided(item, Tilstand(), self.type.decide(mottatt, Tilstand(), facts, mottatt.mottatt), b"")
+        """The decision with what it owes; the answer is rendered apart."""
+        item = self._item(mottatt, facts)
+        decision = item.decide(Tilstand())
+        return Decided(item, Tilstand(), decision, b"", tuple(map(item.render_owed, decision.owed)))
 
-    def _item(self, mottatt: Mottatt) -> Item:
+    def _item(self, mottatt: Mottatt, facts: Facts) -> Item:
         return Item(
             sender=mottatt.head.sender.ident("HER"),
             msg_id=mottatt.msg_id,
@@ -117,10 +120,15 @@ class M1Path:
             type=self.type.token,
             octets=mottatt.octets,
             received=mottatt.mottatt,
-            needs=self.type.needs(mottatt),
-            decide=lambda tilstand: self.type.decide(mottatt, tilstand, Facts(), mottatt.mottatt),
+            needs=self.type.needs(mottatt, facts),
+            decide=lambda tilstand: self.type.decide(mottatt, tilstand, facts, mottatt.mottatt),
             render=lambda _: self.receipt(mottatt),
+            render_owed=lambda owed: self._render_owed(owed, mottatt.mottatt),
         )
+
+    def _render_owed(self, owed: Owed, now: datetime) -> tuple[UUID, bytes]:
+        msg_id = uuid_of_time(now, uuid4())
+        return msg_id, reply.render_owed(msg_id=msg_id, now=now, service=self.service, owed=owed)
 
     def receipt(self, mottatt: Mottatt) -> bytes:
         """The AppRec."""

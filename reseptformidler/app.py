@@ -17,6 +17,7 @@ from reseptformidler.domain.hode import OID, Ident, Kode, Organisation
 from reseptformidler.log import logger
 from reseptformidler.meldinger.melding import Rule
 from reseptformidler.meldinger.pasientsikkerhet import les
+from reseptformidler.receipts import Receipts
 from reseptformidler.receive import Spine
 from reseptformidler.registers.fixed import FixedRegisters
 from reseptformidler.registers.receivers import Receivers
@@ -28,6 +29,7 @@ from reseptformidler.store.encode import Encoder
 from reseptformidler.store.keys import FileKek, KeyProblem, Keyring, open_keyring
 from reseptformidler.store.migrate import CODE_SCHEMA_VERSION
 from reseptformidler.store.near import Near
+from reseptformidler.store.outbox import Patience
 from reseptformidler.store.pool import Pool, open_pool
 from reseptformidler.store.queries import Connection
 from reseptformidler.store.seal import Sealer
@@ -35,7 +37,7 @@ from reseptformidler.store.servers import Servers, watching
 from reseptformidler.sweep import Periods, sweep
 from reseptformidler.trust.chain import Authorities, load_authorities
 from reseptformidler.trust.signature import Verifier
-from reseptformidler.web import ops, server, soap
+from reseptformidler.web import asynkron, ops, server, soap
 from reseptformidler.web.gate import Gate
 from reseptformidler.wire import format as wire_format
 from reseptformidler.wire.schema import Schemas
@@ -71,7 +73,12 @@ class Service:
         """Listen for as long as the context lasts; gives the port."""
         settings = self.settings
         gate = Gate(settings.queue_bytes, self._is_closed)
-        routes = [*soap.routes(self.spine, gate, settings.body_seconds), *ops.routes(self._ready())]
+        receipts = Receipts(self.pool, self.spine.schemas, settings.answer_seconds)
+        routes = [
+            *soap.routes(self.spine, gate, settings.body_seconds),
+            *asynkron.routes(self.spine, receipts, gate, settings.body_seconds),
+            *ops.routes(self._ready()),
+        ]
         return server.listening(
             server.application(routes, settings.max_body_bytes, self.progress),
             settings.host,
@@ -252,11 +259,10 @@ async def sweep_round(pool: Pool, settings: Settings, now: datetime) -> None:
 
 
 @asynccontextmanager
-async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
+async def relaying(pool: Pool, settings: Settings, now: relay.Now = relay.database_time) -> AsyncIterator[Relay]:
     """`relay`: delivers what is owed; without a file of receivers it only watches. StartError names what is wrong."""
-    keep = timedelta(days=settings.keep_outbox_days)
     if settings.receivers is None:
-        yield Relay(pool, None, keep, settings.relay_seconds)
+        yield Relay(pool, None, settings.relay_seconds, now)
         return
     try:
         receivers, kek = Receivers.load(settings.receivers), FileKek(settings.kek_file)
@@ -264,8 +270,10 @@ async def relaying(pool: Pool, settings: Settings) -> AsyncIterator[Relay]:
         raise StartError(f"{type(error).__name__}: {error}") from error
     async with pool.acquire() as connection:
         keys = await _keyring(connection, kek, utc_now())
+    patience = Patience.of(hours=settings.give_up_hours, keep_days=settings.keep_outbox_days)
     async with relay.client() as session:
-        yield Relay(pool, Courier(receivers, Encoder(Sealer(keys)), keys, session), keep, settings.relay_seconds)
+        courier = Courier(receivers, Encoder(Sealer(keys)), keys, Schemas(), session, patience.tried, now)
+        yield Relay(pool, courier, settings.relay_seconds, now)
 
 
 async def try_database(settings: Settings) -> str:

@@ -124,6 +124,18 @@ outbox_pending = Gauge(
 outbox_oldest_age = Gauge(
     "reseptformidler_outbox_oldest_age_seconds", "Age of the oldest message owed and not delivered", registry=REGISTRY
 )
+outbox_stranded = Gauge(
+    "reseptformidler_outbox_stranded",
+    "Owed messages that nobody tries any more, by cause (given_up, refused): an operator replays them",
+    ("cause",),
+    registry=REGISTRY,
+)
+receipts = Counter(
+    "reseptformidler_receipts",
+    "Receipts (AppRec) that came for owed messages, by type of the message and status of list 8258",
+    ("melding", "status"),
+    registry=REGISTRY,
+)
 partitions_ahead = Gauge(
     "reseptformidler_partitions_ahead", "Partitions that exist for times to come", ("table",), registry=REGISTRY
 )

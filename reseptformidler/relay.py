@@ -8,27 +8,30 @@ arrives first before any that follows it.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from io import BytesIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from reseptformidler import metrics
+from reseptformidler import metrics, receipts
+from reseptformidler.domain.kvittering import Kvittering
 from reseptformidler.log import logger, where
+from reseptformidler.parcel import Parcel, Unopened, pack
 from reseptformidler.registers.receivers import Receivers
 from reseptformidler.store import outbox
 from reseptformidler.store.encode import Encoder
-from reseptformidler.store.keys import KeyProblem, Keyring
-from reseptformidler.store.outbox import Claimed, Routes
+from reseptformidler.store.keys import Keyring
+from reseptformidler.store.outbox import Claimed, Failure, Key, Routes
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.queries import Connection
-from reseptformidler.store.seal import key_ids
+from reseptformidler.wire.msghead import read_uuid
+from reseptformidler.wire.schema import Schemas
 
 SLOTS = 96
 """Messages on their way at one moment."""
@@ -42,8 +45,8 @@ REST_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=5)
 PAUSE_WITHOUT_RECEIVER = timedelta(minutes=15)
 FIGURES_SECONDS = 5.0
-MARGIN = timedelta(hours=1)
-"""Before the partition of a message may be dropped, the message is given up, and so counted."""
+MOST_ANSWER = 1_048_576
+"""Octets of an answer that are read: a receipt has a few thousand."""
 
 Now = Callable[[], datetime | None]
 
@@ -73,19 +76,13 @@ def routes(receivers: Receivers) -> Routes:
     return Routes(by_name, number[receivers.others] if receivers.others else None)
 
 
-def body(owed: Claimed, encoder: Encoder) -> bytes:
-    """The message as it is sent. Unsealable or KeyProblem if its facts cannot be opened."""
-    content = encoder.open_owed(owed.avsender, owed.msg_id, owed.lopenr, owed.innhold)
-    message = {
-        "type": owed.type,
-        "mottaker": owed.mottaker,
-        "arsak": {"avsender": owed.avsender, "msg_id": str(owed.msg_id), "lopenr": owed.lopenr},
-        "resept_id": str(owed.resept_id) if owed.resept_id else None,
-        "ref_to_parent": owed.ref_to_parent,
-        "ref_to_conversation": owed.ref_to_conversation,
-        "innhold": dict(content),
-    }
-    return json.dumps(message, separators=(",", ":")).encode()
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt."""
+
+    cause: str = ""
+    """Why the message has not arrived: a status, or a kind of error; empty where it has."""
+    receipt: Kvittering | None = None
 
 
 @dataclass(slots=True)
@@ -95,12 +92,15 @@ class Courier:
     receivers: Receivers
     encoder: Encoder
     keys: Keyring
+    schemas: Schemas
     session: aiohttp.ClientSession
+    patience: timedelta
+    """How long a message is tried."""
     now: Now = database_time
     _routes: Routes = field(init=False)
-    _sending: dict[asyncio.Task[bool], Claimed] = field(default_factory=dict)
-    _delivered: list[Claimed] = field(default_factory=list)
-    _failed: list[Claimed] = field(default_factory=list)
+    _sending: dict[asyncio.Task[Outcome], Claimed] = field(default_factory=dict)
+    _delivered: list[tuple[Key, Kvittering | None]] = field(default_factory=list)
+    _failed: list[Failure] = field(default_factory=list)
     _resting: dict[int, float] = field(default_factory=dict)
     """Until when, by the clock of the loop."""
 
@@ -108,7 +108,7 @@ class Courier:
         self._routes = routes(self.receivers)
 
     @property
-    def sending(self) -> set[asyncio.Task[bool]]:
+    def sending(self) -> set[asyncio.Task[Outcome]]:
         """What is on its way."""
         return set(self._sending)
 
@@ -119,28 +119,40 @@ class Courier:
         if not limit:
             return False
         claimed = await outbox.claim(
-            connection, self._routes, lease=LEASE, limit=limit, resting=self._left_alone(), now=self.now()
+            connection,
+            self._routes,
+            lease=LEASE,
+            limit=limit,
+            patience=self.patience,
+            resting=self._left_alone(),
+            now=self.now(),
         )
-        await self._fetch_keys(connection, claimed)
-        for one in claimed:
-            self._sending[asyncio.create_task(self._sent(one))] = one
+        parcels = await pack(connection, self.encoder, self.keys, claimed)
+        for one, parcel in zip(claimed, parcels, strict=True):
+            self._sending[asyncio.create_task(self._sent(one, parcel))] = one
         return bool(claimed)
 
     async def mark(self, connection: Connection) -> None:
         """Write down what became of messages. What could not be written is written by the next call."""
         for task in [task for task in self._sending if task.done()]:
-            (self._delivered if task.result() else self._failed).append(self._sending.pop(task))
+            self._note(self._sending.pop(task), task.result())
         if self._delivered:
-            await outbox.mark_delivered(connection, self._delivered)
+            await outbox.mark_delivered(connection, self._delivered, now=self.now())
             self._delivered = []
         if self._failed:
-            await outbox.mark_failed(
-                connection, [(one, pause_after(one.forsok)) for one in self._failed], now=self.now()
-            )
+            await outbox.mark_failed(connection, self._routes, self._failed, now=self.now())
             self._failed = []
 
-    async def put_off(self, connection: Connection) -> None:
-        """Let what has no receiver wait."""
+    def _note(self, owed: Claimed, outcome: Outcome) -> None:
+        if outcome.cause:
+            self._failed.append(Failure(owed, outcome.cause, pause_after(owed.forsok)))
+        else:
+            self._delivered.append((owed.key, outcome.receipt))
+
+    async def give_up(self, connection: Connection) -> None:
+        """Strand what has been tried for too long; let what has no receiver wait."""
+        for type_ in await outbox.give_up(connection, self.patience, now=self.now()):
+            metrics.outbox_delivered.labels(type_, "given_up").inc()
         await outbox.put_off(connection, self._routes, PAUSE_WITHOUT_RECEIVER, now=self.now())
 
     def _left_alone(self) -> list[int]:
@@ -149,38 +161,54 @@ class Courier:
         on_their_way = Counter(one.receiver for one in self._sending.values())
         return [*self._resting, *(receiver for receiver, count in on_their_way.items() if count >= SHARE)]
 
-    async def _fetch_keys(self, connection: Connection, claimed: list[Claimed]) -> None:
-        """One by one: a key that is missing keeps only those messages back that need it."""
-        for key_id in key_ids(one.innhold for one in claimed):
-            try:
-                await self.keys.fetch(connection, [key_id])
-            except KeyProblem as error:
-                logger.error("key_missing", error=type(error).__name__, where=where(error))
-
-    async def _sent(self, owed: Claimed) -> bool:
+    async def _sent(self, owed: Claimed, parcel: Parcel | Unopened) -> Outcome:
         try:
-            status = await self._post(owed)
-            told: dict[str, object] = {"status": status}
+            outcome, told = await self._post(owed, parcel), {}
         except Exception as error:  # noqa: BLE001  # whatever it is: not delivered, and tried again
-            status, told = 0, {"error": type(error).__name__, "where": where(error)}
+            outcome, told = Outcome(type(error).__name__), {"where": where(error)}
             if isinstance(error, TimeoutError):
                 self._resting[owed.receiver] = asyncio.get_running_loop().time() + REST_SECONDS
-        arrived = 200 <= status < 300
-        metrics.outbox_delivered.labels(owed.type, "delivered" if arrived else "failed").inc()
-        if not arrived:
+        metrics.outbox_delivered.labels(owed.type, "failed" if outcome.cause else "delivered").inc()
+        if outcome.cause:
             host = urlsplit(self.receivers.urls[owed.receiver]).hostname
-            logger.warning("not_delivered", melding=owed.type, host=host, **told)
-        return arrived
+            logger.warning("not_delivered", melding=owed.type, host=host, error=outcome.cause, **told)
+        return outcome
 
-    async def _post(self, owed: Claimed) -> int:
+    async def _post(self, owed: Claimed, parcel: Parcel | Unopened) -> Outcome:
+        if not isinstance(parcel, Parcel):
+            raise parcel
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": parcel.content_type,
             "Idempotency-Key": f"{owed.avsender}/{owed.msg_id}/{owed.lopenr}",
         }
         # From a file: aiohttp writes that in parts, and what is whole at once.
-        url, octets = self.receivers.urls[owed.receiver], BytesIO(body(owed, self.encoder))
+        url, octets = self.receivers.urls[owed.receiver], BytesIO(parcel.octets)
         async with self.session.post(url, data=octets, headers=headers, allow_redirects=False) as answer:
-            return answer.status
+            if not 200 <= answer.status < 300:
+                return Outcome(f"HTTP {answer.status}")
+            return Outcome(receipt=self._receipt(owed, await _body(answer)))
+
+    def _receipt(self, owed: Claimed, octets: bytes) -> Kvittering | None:
+        """The receipt for this message, if the answer is one."""
+        said = receipts.answered(octets, self.schemas) if octets else None
+        if said is None:
+            return None
+        is_for_it = owed.melding_id is not None and read_uuid(said.original) == owed.melding_id
+        receipts.count(owed.type if is_for_it else receipts.UNMATCHED, said)
+        return said if is_for_it else None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer that is a success whatever becomes of it: empty where it is too large or breaks off."""
+    octets = bytearray()
+    try:
+        async for part in answer.content.iter_any():
+            octets += part
+            if len(octets) > MOST_ANSWER:
+                return b""
+    except (aiohttp.ClientError, TimeoutError):
+        return b""
+    return bytes(octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +217,6 @@ class Relay:
 
     pool: Pool
     courier: Courier | None
-    keep: timedelta
-    """How long rows of the outbox are kept."""
     pause: float
     """Seconds, when nothing is due."""
     now: Now = database_time
@@ -213,15 +239,16 @@ class Relay:
         """Count what is owed, and the age of the oldest; give up what is too old, put off what nobody takes."""
         async with self.pool.acquire() as connection:
             if self.courier:
-                for type_ in await outbox.give_up(connection, self.keep - MARGIN, now=self.now()):
-                    metrics.outbox_delivered.labels(type_, "given_up").inc()
-                await self.courier.put_off(connection)
+                await self.courier.give_up(connection)
             pending = await outbox.pending(connection, now=self.now())
+            stranded = await outbox.stranded_kinds(connection)
         metrics.outbox_pending.clear()
         for type_, owed in pending.items():
             metrics.outbox_pending.labels(type_).set(owed.count)
         oldest = max((owed.age for owed in pending.values()), default=timedelta())
         metrics.outbox_oldest_age.set(oldest.total_seconds())
+        for kind, number in stranded.items():
+            metrics.outbox_stranded.labels(kind).set(number)
         logger.debug("owed", pending={name: owed.count for name, owed in pending.items()})
 
     async def _watch(self, stopped: asyncio.Event) -> None:
@@ -248,7 +275,7 @@ class Relay:
             await courier.mark(connection)
 
 
-async def _first_of(tasks: set[asyncio.Task[bool]], seconds: float) -> None:
+async def _first_of(tasks: set[asyncio.Task[Any]], seconds: float) -> None:
     """Wait until one of them ends, or for so long."""
     if tasks:
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

@@ -58,6 +58,9 @@ class Settings(BaseModel):
     relay_seconds: float = Field(
         default=1.0, gt=0, description="Pause of `relay` when nothing is due (a decimal number)"
     )
+    give_up_hours: int = Field(
+        default=72, ge=1, description="How long `relay` tries to deliver a message before it strands (EDI 2.0)"
+    )
 
     max_body_bytes: int = Field(default=10_485_760, ge=1024, description="Largest request body; a larger one gets 413")
     body_seconds: int = Field(default=30, ge=1, description="Time for a sender to send its body")

@@ -72,6 +72,7 @@ async def _remove(connection: Connection, now: datetime, periods: Periods) -> Ma
         "closed": lambda: retention.delete_closed(connection, closed, now),
         "delivered": lambda: retention.delete_delivered(connection),
         "unowed_documents": lambda: retention.delete_unowed_documents(connection),
+        "stranded": lambda: retention.delete_stranded(connection),
         "claims": lambda: retention.delete_claims(connection, repeats),
     }
     for what, step in steps.items():

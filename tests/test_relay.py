@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+from base64 import b64decode
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
 import asyncpg
 import pytest
+from lxml import etree
 
 from reseptformidler import log, metrics, relay
+from reseptformidler.client.apprec import apprec
+from reseptformidler.client.parter import Adresse, Virksomhet
+from reseptformidler.domain.decision import Vedlegg
+from reseptformidler.domain.hode import OID, Kode
 from reseptformidler.registers.receivers import Receivers
 from reseptformidler.relay import Courier, Relay
 from reseptformidler.store import queries, retention
@@ -26,13 +32,19 @@ from reseptformidler.store.encode import Encoder
 from reseptformidler.store.keys import FileKek, open_keyring
 from reseptformidler.store.pool import Pool, open_pool
 from reseptformidler.store.seal import Sealer
-from tests.receiver import Receiver
+from reseptformidler.wire import reply
+from reseptformidler.wire.apprec import NAMESPACE
+from reseptformidler.wire.receipt import VERSION_1_1
+from reseptformidler.wire.schema import Schemas
+from tests.receiver import Answer, Receiver, well
 from tests.store.build import FNR, LEGE, NOW, m1, resept
 from tests.store.faults import LosingNetwork
-from tests.store.owe import owe, waiting
+from tests.store.owe import owe, owe_facts, waiting
 
-KEEP = timedelta(days=365)
-MINUTE = timedelta(minutes=1)
+PATIENCE = timedelta(hours=72)
+SCHEMAS = Schemas()
+KONTOR = Virksomhet("Et kontor", "1", "915933149", Adresse("Lillegata 1", "0123", "Oslo"), "22222222")
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 ORDER = """
       AND (u.resept_id IS NULL OR NOT EXISTS ("""
 
@@ -90,15 +102,15 @@ class Relays:
 async def relaying(
     pool: Pool, tmp_path: Path, receivers: Receivers, *, count: int = 1, seconds: float = relay.POST_SECONDS
 ) -> AsyncIterator[Relays]:
-    """So many relays; `seconds` is their patience with a receiver."""
+    """So many relays; `seconds` is how long they wait for an answer."""
     processes = Relays()
     kek = FileKek(tmp_path / "kek")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session:
         for _ in range(count):
             async with pool.acquire() as connection:
                 keys = await open_keyring(connection, kek, NOW)
-            courier = Courier(receivers, Encoder(Sealer(keys)), keys, session, processes.clock)
-            processes.relays.append(Relay(pool, courier, KEEP, 0.02, processes.clock))
+            courier = Courier(receivers, Encoder(Sealer(keys)), keys, SCHEMAS, session, PATIENCE, processes.clock)
+            processes.relays.append(Relay(pool, courier, 0.02, processes.clock))
         yield processes
 
 
@@ -116,13 +128,22 @@ async def owe_many(pool: Pool, sealer: Sealer, *, prescriptions: int, each: int)
     return owed
 
 
-def in_order(receiver: Receiver) -> Mapping[str, list[str]]:
+def in_order(receiver: Receiver, owed: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
     """First arrivals by prescription."""
     order: defaultdict[str, list[str]] = defaultdict(list)
-    of = {message["arsak"]["msg_id"]: message["resept_id"] for message in receiver.arrived}
+    of = {cause: resept_id for resept_id, causes in owed.items() for cause in causes}
     for cause in receiver.causes():
         order[of[cause]].append(cause)
     return order
+
+
+async def stranded(pool: Pool) -> dict[UUID, str]:
+    """What is stranded and why, by the MsgId of its cause."""
+    return {row["msg_id"]: row["arsak"] for row in await pool.fetch("SELECT msg_id, arsak FROM utboks_strandet")}
+
+
+def gauge(cause: str) -> float:
+    return metrics.REGISTRY.get_sample_value("reseptformidler_outbox_stranded", {"cause": cause}) or 0
 
 
 def count_of(outcome: str, melding: str = "M6") -> float:
@@ -137,14 +158,14 @@ def fails_at_random(seed: int) -> Receiver:
 
 
 async def test_everything_arrives_in_order_at_a_receiver_that_fails(pool: Pool, sealer: Sealer, tmp_path: Path) -> None:
-    """Three relays race; one message of two fails; first arrivals are in the order in which they were owed."""
+    """Three relays race; one message of two fails; first arrivals are in the order in which they were owed (G6)."""
     owed = await owe_many(pool, sealer, prescriptions=12, each=5)
     async with (
         fails_at_random(1).listening() as receiver,
         relaying(pool, tmp_path, everything_to(receiver), count=3) as relays,
     ):
         await relays.until_delivered(pool)
-    assert in_order(receiver) == owed
+    assert in_order(receiver, owed) == owed
     assert len(receiver.arrived) > 60, "some were sent again"
 
 
@@ -162,7 +183,7 @@ async def test_control_without_its_condition_the_order_is_lost(
         relaying(pool, tmp_path, everything_to(receiver), count=3) as relays,
     ):
         await relays.until_delivered(pool)
-    arrived = in_order(receiver)
+    arrived = in_order(receiver, owed)
     assert {resept_id: sorted(causes) for resept_id, causes in arrived.items()} == {
         resept_id: sorted(causes) for resept_id, causes in owed.items()
     }
@@ -170,41 +191,70 @@ async def test_control_without_its_condition_the_order_is_lost(
 
 
 async def test_what_is_sent(pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path) -> None:
-    """The record as it stands, and a key by which a receiver knows a repeat."""
-    resept_id = uuid4()
-    one = await owe(pool, sealer, resept_id, type_="M5.2", mottaker="8090595", content={"Status": "1", "Navn": "Å"})
-    two = await owe(pool, sealer, type_="M8", mottaker="")
+    """The message of the standard under the MsgId of its row, and a key by which a receiver knows a repeat."""
+    cause = await owe(pool, sealer, uuid4(), type_="M5.2", mottaker="8090595")
+    receiver.answer = lambda number: (500, 204)[number]
+    async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
+        await relays.until_delivered(pool)
+    first, again = receiver.arrived
+    assert first.octets == again.octets, "it is made once"
+    melding_id = await pool.fetchval("SELECT melding_id FROM utboks")
+    head = first.head
+    assert (head.type.v, head.msg_id, head.gen_date) == ("ERM52", melding_id, NOW)
+    assert (head.receiver.ident("HER"), head.ref_to_parent) == ("8090595", str(cause))
+    for message in receiver.arrived:
+        assert message.headers["Idempotency-Key"] == f"{LEGE}/{cause}/0"
+        assert message.headers["Content-Type"] == "text/xml; charset=utf-8"
+
+
+async def test_what_is_attached_comes_along(pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path) -> None:
+    """Byte for byte: from the prescription, or, when that is deleted, from what was kept; what is gone is left out."""
+    batcher, expired, stays = Batcher(pool, sealer), resept(), replace(resept(), utloper=NOW.date() + 900 * DAY)
+    for one in (expired, stays):
+        assert isinstance(await batcher.submit(m1(one)), Stored)
+    await batcher.close()
+    documents = tuple(Vedlegg(one.resept_id, one.resept_id) for one in (expired, stays))
+    await owe(pool, sealer, expired.resept_id, attachments=(*documents, Vedlegg(uuid4(), uuid4())))
+    async with pool.acquire() as connection:
+        assert await retention.delete_expired(connection, expired.utloper + DAY, NOW) == 1
     async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
         await relays.round()
-    assert sorted(receiver.arrived, key=lambda message: str(message["type"])) == [
-        {
-            "type": "M5.2", "mottaker": "8090595", "arsak": {"avsender": LEGE, "msg_id": str(one), "lopenr": 0},
-            "resept_id": str(resept_id), "ref_to_parent": "parent", "ref_to_conversation": "conversation",
-            "innhold": {"Status": "1", "Navn": "Å"},
-        },
-        {
-            "type": "M8", "mottaker": "", "arsak": {"avsender": LEGE, "msg_id": str(two), "lopenr": 0},
-            "resept_id": None, "ref_to_parent": "parent", "ref_to_conversation": "conversation", "innhold": {},
-        },
-    ]  # fmt: skip
-    assert {headers["Idempotency-Key"] for headers in receiver.headers} == {f"{LEGE}/{one}/0", f"{LEGE}/{two}/0"}
-    assert {headers["Content-Type"] for headers in receiver.headers} == {"application/json"}
+    (arrived,) = receiver.arrived
+    attached = [b64decode(one.text or "") for one in etree.fromstring(arrived.octets).iter(f"{{{reply.BASE64}}}*")]
+    assert attached == [f"<M1>{one.resept_id}</M1>".encode() for one in (expired, stays)]
+
+
+async def test_what_an_older_release_recorded(pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path) -> None:
+    """Facts, not a message: they go as that release sent them. A receipt in the answer is for no message of ours."""
+    resept_id, content = uuid4(), {"Status": "1", "Navn": "Å"}
+    receiver.answer = lambda _: b"<AppRec/>"
+    cause = await owe_facts(pool, sealer, content, resept_id=resept_id)
+    async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
+        await relays.round()
+    (arrived,) = receiver.arrived
+    assert json.loads(arrived.octets) == {
+        "type": "M6", "mottaker": "1", "arsak": {"avsender": LEGE, "msg_id": str(cause), "lopenr": 0},
+        "resept_id": str(resept_id), "ref_to_parent": "parent", "ref_to_conversation": "conversation",
+        "innhold": content,
+    }  # fmt: skip
+    assert arrived.headers["Content-Type"] == "application/json"
+    assert await waiting(pool) == []
 
 
 async def test_each_message_goes_to_its_receiver(pool: Pool, sealer: Sealer, tmp_path: Path) -> None:
-    """By HER-id, by type where there is none, or to who takes all others; without one it stays owed."""
+    """Of its HER-id, else of its type, else who takes all others; without one it stays owed."""
     async with Receiver().listening() as her, Receiver().listening() as fixed, Receiver().listening() as others:
         owed = [
             await owe(pool, sealer, type_=type_, mottaker=mottaker)
-            for type_, mottaker in (("M6", "1"), ("M8", "1"), ("M8", ""), ("M8", "2"), ("M14", ""))
+            for type_, mottaker in (("M6", "1"), ("M8", "1"), ("M8", ""), ("M8", "2"), ("M14", ""), ("M6", "2"))
         ]
         async with relaying(pool, tmp_path, Receivers({"1": her.url}, {"M8": fixed.url}, None)) as relays:
             await relays.round()
-        assert await waiting(pool) == owed[3:]
+        assert await waiting(pool) == owed[4:]
         async with relaying(pool, tmp_path, Receivers({"1": her.url}, {"M8": fixed.url}, others.url)) as relays:
             await relays.until_delivered(pool)
     assert [sorted(one.causes()) for one in (her, fixed, others)] == [
-        sorted(map(str, part)) for part in (owed[:2], owed[2:3], owed[3:])
+        sorted(map(str, part)) for part in (owed[:2], owed[2:4], owed[4:])
     ]
 
 
@@ -225,7 +275,7 @@ async def test_a_relay_that_dies_between_sending_and_writing_down(
         assert len(receiver.arrived) == 1
         relays.clock.now += timedelta(seconds=1)
         await second.once()
-    assert [message["arsak"]["msg_id"] for message in receiver.arrived] == [one, one, two]
+    assert [message.cause for message in receiver.arrived] == [one, one, two]
     assert await waiting(pool) == []
 
 
@@ -286,12 +336,12 @@ async def test_what_a_deleted_prescription_owes_arrives_all_the_same(
     new = resept()
     assert isinstance(await batcher.submit(m1(new)), Stored)
     await batcher.close()
-    await owe(pool, sealer, new.resept_id, content={"Navn": "Line Danser"})
+    cause = await owe(pool, sealer, new.resept_id)
     async with pool.acquire() as connection:
-        assert await retention.delete_expired(connection, new.utloper + timedelta(days=1), NOW) == 1
+        assert await retention.delete_expired(connection, new.utloper + DAY, NOW) == 1
         async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
             await relays.round()
-        assert [message["innhold"] for message in receiver.arrived] == [{"Navn": "Line Danser"}]
+        assert receiver.causes() == [str(cause)]
         assert await retention.delete_delivered(connection) == 1
         assert await retention.delete_unowed_documents(connection) == 1
 
@@ -299,27 +349,113 @@ async def test_what_a_deleted_prescription_owes_arrives_all_the_same(
 async def test_a_message_is_given_up_when_its_time_is_over(
     pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """An hour before its row may be dropped, and never because of its attempts; what follows goes on."""
+    """By its age, never because of its attempts: it strands with its last cause, and what follows goes on."""
     receiver.answer = lambda _: 500
     old = await owe(pool, sealer, UUID(int=7))
-    follows = await owe(pool, sealer, UUID(int=7), opprettet=NOW + timedelta(days=9))
+    follows = await owe(pool, sealer, UUID(int=7), opprettet=NOW + 9 * MINUTE)
     before = count_of("given_up")
     async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
-        for _ in range(50):
+        for _ in range(20):
             await relays.round()
             relays.clock.now += 6 * MINUTE
-        relays.clock.now = NOW + KEEP - timedelta(hours=1)
+        relays.clock.now = NOW + PATIENCE - timedelta(seconds=1)
         await relays.round()
         assert (await waiting(pool), count_of("given_up")) == ([old, follows], before)
-        receiver.answer = lambda _: 200
+        receiver.answer = well
         receiver.arrived.clear()
-        await pool.execute("UPDATE utboks SET neste = $1 WHERE msg_id = $2", relays.clock.now, old)
-        relays.clock.now += timedelta(seconds=1)
-        await relays.relays[0].look()
-        assert (await waiting(pool), count_of("given_up")) == ([follows], before + 1)
         relays.clock.now += 6 * MINUTE
         await relays.round()
+        assert (await waiting(pool), count_of("given_up")) == ([follows], before + 1)
+        relays.clock.now += MINUTE
+        await relays.round()
     assert receiver.causes() == [str(follows)]
+    assert await stranded(pool) == {old: "HTTP 500"}
+    assert gauge("given_up") == 1
+
+
+@pytest.mark.parametrize(
+    "answer, cause",
+    [(lambda _: 503, "HTTP 503"), (lambda _: None, "ServerDisconnectedError"), (lambda _: "/", "HTTP 307")],
+)
+async def test_the_last_cause_is_known(pool: Pool, sealer: Sealer, tmp_path: Path, answer: Answer, cause: str) -> None:
+    """A status, or the kind of error; of what has no receiver, that."""
+    one = await owe(pool, sealer, mottaker="1")
+    nobody = await owe(pool, sealer, mottaker="2")
+    async with (
+        Receiver(answer).listening() as receiver,
+        relaying(pool, tmp_path, Receivers({"1": receiver.url}, {}, None)) as relays,
+    ):
+        await relays.round()
+        relays.clock.now += PATIENCE
+        await relays.round()
+    assert await stranded(pool) == {one: cause, nobody: "no receiver"}
+
+
+def receipt(original: bytes, *codes: str, version: str = "1.0") -> bytes:
+    """The AppRec for a message, OK or refused with these codes of list 8221."""
+    written = apprec(uuid4(), NOW, KONTOR, original, tuple(Kode(code, "Feil", f"{OID}8221") for code in codes))
+    if version == "1.1":
+        written = written.replace(NAMESPACE.encode(), VERSION_1_1.encode())
+        written = written.replace(b"1.0 2004-11-21", b"v1.1 2012-02-15")
+    return written
+
+
+def receipts_of(status: str, melding: str = "M6") -> float:
+    label = {"melding": melding, "status": status}
+    return metrics.REGISTRY.get_sample_value("reseptformidler_receipts_total", label) or 0
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_receipt_in_the_answer(
+    pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path, version: str
+) -> None:
+    """OK is written down; a refusal strands the message, with its codes, and what follows goes on."""
+    one, two = [await owe(pool, sealer, UUID(int=7)) for _ in range(2)]
+    codes = [("E10", "T99"), ()]
+    receiver.answer = lambda number: receipt(receiver.arrived[number].octets, *codes[number], version=version)
+    before = [receipts_of(status) for status in "12"]
+    async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
+        await relays.round()
+    rows = await pool.fetch("SELECT msg_id, status, kvittering, kvittert FROM utboks ORDER BY plass")
+    assert list(map(tuple, rows)) == [(one, "F", "2", NOW), (two, "S", "1", NOW)]
+    assert await stranded(pool) == {one: "refused E10 T99"}
+    assert gauge("refused") == 1
+    assert [receipts_of(status) for status in "12"] == [before[0] + 1, before[1] + 1]
+
+
+NO_RECEIPTS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "a page": lambda _: b"<html><body>takk</body></html>",
+    "no XML": lambda _: b"OK\0",
+    "too large": lambda octets: receipt(octets) + b" " * relay.MOST_ANSWER,
+    "breaks the schema": lambda octets: receipt(octets).replace(b"<Status", b"<Statuss"),
+    "a status of no list": lambda octets: receipt(octets).replace(b'<Status V="1"', b'<Status V="4"'),
+    "for another message": lambda octets: receipt(octets).replace(octets.split(b"MsgId>")[1][:36], b"%036d" % 0),
+}
+
+
+@pytest.mark.parametrize("answer", NO_RECEIPTS.values(), ids=NO_RECEIPTS)
+async def test_an_answer_that_is_no_receipt_for_the_message(
+    pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path, answer: Callable[[bytes], bytes]
+) -> None:
+    """It has arrived all the same: the status says so, and its receipt may come later."""
+    await owe(pool, sealer)
+    receiver.answer = lambda number: answer(receiver.arrived[number].octets)
+    async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
+        await relays.round()
+    assert [tuple(row) for row in await pool.fetch("SELECT status, kvittering FROM utboks")] == [("S", None)]
+    assert await stranded(pool) == {}
+
+
+async def test_codes_that_are_none_are_not_written_down(
+    pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path
+) -> None:
+    """What a receiver writes there may be anything, an identity number too."""
+    one = await owe(pool, sealer)
+    receiver.answer = lambda number: receipt(receiver.arrived[number].octets, FNR, "E10", "Line Danser")
+    async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
+        await relays.round()
+    assert await stranded(pool) == {one: "refused E10"}
 
 
 async def test_a_redirect_is_not_followed(pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path) -> None:
@@ -403,23 +539,15 @@ async def test_a_message_that_cannot_be_opened_keeps_only_its_followers_back(
     assert await waiting(pool) == [changed, keyless, follows]
 
 
-HOSTILE: list[dict[str, Any]] = [
-    {"Tekst": "x" * 5_000_000},
-    {"Tekst": "\0\r\nHost: other\r\n\r\n\u2028\U0001f480</script>" * 1000},
-    {"a": [[[[[[[[[[[["dypt"]]]]]]]]]]]], "": None, "\r\n": -1e308},
-    {f"felt {n}": n for n in range(20_000)},
-]
-
-
-@pytest.mark.parametrize("content", HOSTILE, ids=["large", "odd", "deep", "many"])
-async def test_content_of_any_kind_arrives_unchanged(
-    pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path, content: dict[str, Any]
+async def test_a_large_message_arrives_unchanged(
+    pool: Pool, sealer: Sealer, receiver: Receiver, tmp_path: Path
 ) -> None:
-    """As it was owed."""
-    await owe(pool, sealer, content=content)
+    """However large, and whatever letters it has."""
+    text = "<Tekst>" + "x\u2028\U0001f480</Tekst><Tekst>" * 500_000 + "</Tekst>"
+    await owe(pool, sealer, payload=f"<a>{text}</a>".encode())
     async with relaying(pool, tmp_path, everything_to(receiver)) as relays:
         await relays.round()
-    assert [message["innhold"] for message in receiver.arrived] == [content]
+    assert text.encode() in receiver.arrived[0].octets
 
 
 async def test_nothing_personal_is_said(
@@ -427,9 +555,9 @@ async def test_nothing_personal_is_said(
 ) -> None:
     """Whatever a receiver answers, and whatever fails, the log tells type, host and kind of error alone."""
     log.configure("debug")
-    secrets = {"Fnr": FNR, "Navn": "Line Danser"}
+    secrets = f"<Fnr>{FNR}</Fnr><Navn>Line Danser</Navn>".encode()
     answers = iter([500, 400, None, f"http://127.0.0.1/{FNR}", 302, 200])
-    owed = [await owe(pool, sealer, content=secrets) for _ in range(8)]
+    owed = [await owe(pool, sealer, payload=secrets) for _ in range(8)]
     await pool.execute("UPDATE utboks SET innhold = innhold || 'x' WHERE msg_id = $1", owed[0])
     async with Receiver(lambda _: next(answers, 200)).listening() as receiver:
         receivers = Receivers({}, {}, receiver.url)
@@ -442,9 +570,9 @@ async def test_nothing_personal_is_said(
     said = capsys.readouterr().out
     assert said.count('"not_delivered"') > 6
     assert '"host": "127.0.0.1"' in said
-    for secret in (*secrets.values(), "Line", "/inn", *map(str, owed), "Traceback"):
+    for secret in (FNR, "Line", "/inn", *map(str, owed), "Traceback"):
         assert secret not in said
-    assert FNR in str(receiver.arrived), "the search would find it"
+    assert FNR.encode() in receiver.arrived[0].octets, "the search would find it"
 
 
 async def test_without_receivers_it_only_watches(pool: Pool, sealer: Sealer) -> None:
@@ -452,9 +580,9 @@ async def test_without_receivers_it_only_watches(pool: Pool, sealer: Sealer) -> 
     for minutes in (1, 3):
         await owe(pool, sealer, opprettet=NOW - minutes * MINUTE)
     before = await pool.fetch("SELECT * FROM utboks")
-    await Relay(pool, None, KEEP, 1.0, lambda: NOW + 2 * KEEP).look()
+    await Relay(pool, None, 1.0, lambda: NOW + 2 * PATIENCE).look()
     assert await pool.fetch("SELECT * FROM utboks") == before
-    await Relay(pool, None, KEEP, 1.0, lambda: NOW).once()
+    await Relay(pool, None, 1.0, lambda: NOW).once()
     value = metrics.REGISTRY.get_sample_value
     assert value("reseptformidler_outbox_pending", {"melding": "M6"}) == 2
     assert value("reseptformidler_outbox_oldest_age_seconds") == 180

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
 
-from reseptformidler.domain.decision import Needs, Owed
+from reseptformidler.domain.decision import Needs, Owed, Vedlegg
 from reseptformidler.domain.resept import Resept
-from reseptformidler.store import retention
+from reseptformidler.store import outbox, retention
 from reseptformidler.store.batch import Batcher, Stored
 from reseptformidler.store.keys import FileKek, open_keyring
 from reseptformidler.store.pool import Pool, open_pool
@@ -20,6 +21,7 @@ from reseptformidler.store.seal import Sealer
 from reseptformidler.sweep import Periods, SweepResult, sweep
 from tests.store.build import APOTEK, FNR, NOW, m1, m5, m10, m91, m93, resept
 from tests.store.faults import gate
+from tests.store.owe import owe, virksomhet
 
 DAY = timedelta(days=1)
 PERIODS = Periods()
@@ -33,10 +35,16 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def batcher(pool: Pool, tmp_path: object) -> AsyncIterator[Batcher]:
-    """The batcher of one process."""
+async def sealer(pool: Pool, tmp_path: Path) -> Sealer:
+    """The sealer of one process."""
     async with pool.acquire() as connection:
-        batcher = Batcher(pool, Sealer(await open_keyring(connection, FileKek.create(tmp_path / "kek"), NOW)))  # type: ignore[operator]
+        return Sealer(await open_keyring(connection, FileKek.create(tmp_path / "kek"), NOW))
+
+
+@pytest.fixture
+async def batcher(pool: Pool, sealer: Sealer) -> AsyncIterator[Batcher]:
+    """Its batcher."""
+    batcher = Batcher(pool, sealer)
     yield batcher
     await batcher.close()
 
@@ -82,9 +90,9 @@ async def test_K2_closed_prescriptions_go_after_their_period(pool: Pool, batcher
 
 
 async def test_no_sealed_copy_outlives_the_prescription(pool: Pool, batcher: Batcher) -> None:
-    """What is delivered goes with it, what is still owed goes when delivered, inbox copies with their partition."""
+    """What is delivered goes with it, what is still owed goes when delivered, inbox copies with the partition (K4)."""
     new = resept()
-    owed = tuple(Owed(type_, "1", new.resept_id, "", "", {"Navn": "Line"}) for type_ in ("M21", "M6"))
+    owed = tuple(Owed(type_, virksomhet("1"), new.resept_id, "", "", b"<x/>") for type_ in ("M21", "M6"))
     await sweep(pool, NOW - 2 * DAY, PERIODS)
     await batcher.submit(m1(replace(new, utloper=NOW.date()), owed=owed))
     await batcher.submit(m91(Needs(pasienter=(FNR,))))
@@ -102,6 +110,28 @@ async def test_no_sealed_copy_outlives_the_prescription(pool: Pool, batcher: Bat
     assert (gone.removed["claims"], gone.removed["innboks_partitions"]) == (2, 2)
     assert await pool.fetchval("SELECT count(*) FROM innboks") == await pool.fetchval("SELECT count(*) FROM krav") == 0
     assert await pool.fetchval("SELECT count(*) FROM historikk") == 2
+
+
+async def test_what_is_stranded_can_be_replayed_until_its_partition_goes(
+    pool: Pool, batcher: Batcher, sealer: Sealer
+) -> None:
+    """The message and what it carries outlive the prescription; then all of it goes."""
+    await sweep(pool, NOW - 2 * DAY, PERIODS)
+    new = await stored(batcher, utloper=NOW.date())
+    attached = (Vedlegg(new.resept_id, new.resept_id),)
+    await owe(pool, sealer, new.resept_id, attachments=attached)
+    async with pool.acquire() as connection:
+        assert await outbox.give_up(connection, DAY, now=NOW + DAY) == ["M6"]
+        for days in (1, 300):
+            await sweep(pool, NOW + days * DAY, PERIODS)
+            assert await ids(pool) == set()
+            assert list(await outbox.documents(connection, attached)) == list(attached)
+            assert len(await outbox.stranded(connection)) == 1
+    await sweep(pool, NOW + PERIODS.outbox + 8 * DAY, PERIODS)
+    removed = (await sweep(pool, NOW + PERIODS.outbox + 8 * DAY, PERIODS)).removed
+    assert (removed["stranded"], removed["unowed_documents"]) == (1, 1)
+    for table in ("utboks", "utboks_strandet", "utboks_dokument"):
+        assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
 
 
 async def test_a_repeat_is_answered_until_its_claim_is_gone(pool: Pool, batcher: Batcher) -> None:
@@ -184,7 +214,7 @@ async def test_a_download_of_what_was_just_swept(pool: Pool, batcher: Batcher) -
 
 
 async def test_the_history_is_append_only(pool: Pool, batcher: Batcher) -> None:
-    """In every partition, the default one included."""
+    """Who downloaded and what became of it (J3): in every partition, the default one included."""
     await stored(batcher)
     await sweep(pool, NOW + timedelta(days=40), PERIODS)
     await stored(batcher, mottatt=NOW + timedelta(days=40))

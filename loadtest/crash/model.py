@@ -91,9 +91,8 @@ def result(asked: Asked, answer: Answer) -> Result:
 def owed(before: State, asked: Asked, after: State) -> frozenset[Owed]:
     """What a request that took a prescription from one state to another owes others (rules M1r to M8r, T2 to T4).
 
-    A dispensing and its annulment: M6 to the prescriber, M8 and M8.1. A recall: M5.2 at once, and another one when one
-    that has waited takes effect; M7 to another prescriber when it does. Nobody in these histories prescribes in his own
-    name, reserves against the M8 or is the fastlege of his patient.
+    A dispensing and its annulment: M6 to the prescriber, and M8.1. A recall: M5.2 at once, and another one when one
+    that has waited takes effect; M7 to another prescriber when it does. Nobody in these histories subscribes to M8.
     """
     if before == after:
         return frozenset()
@@ -103,7 +102,7 @@ def owed(before: State, asked: Asked, after: State) -> frozenset[Owed]:
 def _reports(asked: Asked, after: State) -> Iterator[Owed]:
     if asked.verb in ("dispense", "finish", "annul"):
         told = "annuls" if asked.verb == "annul" else ""
-        for type_, receiver in (("M6", after.prescriber), ("M8", ""), ("M8.1", "")):
+        for type_, receiver in (("M6", after.prescriber), ("M8.1", "")):
             yield Owed(type_, receiver, asked.msg_id, told)
 
 

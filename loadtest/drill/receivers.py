@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
 from aiohttp import web
+from lxml import etree
 
 from loadtest.crash.history import Arrived, History, Listening
+from reseptformidler.wire.msghead import payload, read_head
+from reseptformidler.wire.reply import BASE64
 
 PORT = 8090
-TYPES = ("M8", "M8.1")
+TYPES = ("M8.1",)
 """Of the messages whose receiver follows from the type alone."""
+_BY_CODE = {"ER" + type_.replace(".", ""): type_ for type_ in ("M5.2", "M6", "M7", "M8", "M8.1")}
+"""Types by their code of list 8279."""
 ERRANT = "/others"
 """Where a message for anybody else would go: nobody in a drill is owed one."""
 
@@ -36,11 +42,11 @@ async def receiving(host: str, history: History, random: Random, port: int = POR
     """All receivers, as long as the block lasts."""
 
     async def receive(request: web.Request) -> web.Response:
-        body = await request.json()
+        arrived = read_arrived(await request.read(), request.headers["Idempotency-Key"].split("/")[1])
         draw = random.random()
         if draw < REFUSES:
             return web.Response(status=503)
-        history.note(_arrived(body))
+        history.note(arrived)
         if draw < REFUSES + SLOW:
             await asyncio.sleep(SECONDS_SLOW)
         elif draw < REFUSES + SLOW + BREAKS and request.transport is not None:
@@ -59,12 +65,25 @@ async def receiving(host: str, history: History, random: Random, port: int = POR
         await runner.cleanup()
 
 
-def _arrived(body: dict[str, Any]) -> Arrived:
+def read_arrived(octets: bytes, cause: str) -> Arrived:
+    """What a message says; `cause` stands in its Idempotency-Key. Of an M7 only the M5 names the prescription."""
+    root = etree.fromstring(octets)
+    head, told = read_head(root), payload(root)
+    assert told is not None
+    attached = (etree.fromstring(b64decode(one.text or "")) for one in root.iter(f"{{{BASE64}}}Base64Container"))
+    resept_ids = (one.findtext(".//{*}ReseptId") for one in (told, *attached))
     return Arrived(
-        type=body["type"],
-        receiver=body["mottaker"] or "",
-        cause=body["arsak"]["msg_id"],
-        parent=body["ref_to_parent"],
-        resept=body["resept_id"] or "",
-        content=body["innhold"],
+        type=_BY_CODE[head.type.v],
+        receiver=head.receiver.ident("HER"),
+        cause=cause,
+        parent=head.ref_to_parent,
+        resept=next((one for one in resept_ids if one), ""),
+        content=_content(told),
     )
+
+
+def _content(told: etree._Element) -> dict[str, Any]:
+    status, annulled = told.find("{*}Status"), told.findtext("{*}Utlevering/{*}Annullering")
+    if annulled is not None:
+        return {"Annullering": annulled in ("true", "1")}
+    return {"Status": status.get("V")} if status is not None else {}

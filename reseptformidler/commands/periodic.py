@@ -109,7 +109,8 @@ RELAY = Command(
     arguments,
     _relay,
     description="""Send what is owed to the receivers that RF_RECEIVERS names (docs/receivers.md): at least once, in
-order for one prescription and receiver; what fails is sent again, after a pause that grows to five minutes.
+order for one prescription and receiver; what fails is sent again, after a pause that grows to five minutes, for
+RF_GIVE_UP_HOURS; then it strands (`outbox`).
 Without RF_RECEIVERS nothing is sent: what is owed is only counted.
 
 Several may run; each message is taken by one of them at a time. SIGTERM lets what is on its way finish.

@@ -46,6 +46,11 @@ class Aktor:
         """Whether it may ask for and dispense prescriptions."""
         return self.type in (Aktortype.APOTEK, Aktortype.BANDASJIST, Aktortype.NETTAPOTEK)
 
+    @property
+    def bandasjist(self) -> bool:
+        """Whether it sees and gets Varegruppe A alone (rules.md C4): a net shop without konsesjon too (HIS 3016 2)."""
+        return self.type is Aktortype.BANDASJIST or (self.type is Aktortype.NETTAPOTEK and not self.ako)
+
     def som_mottaker(self, professional: HealthcareProfessional | None = None) -> Organisation:
         """As the Receiver of a message, with the person in it where one is addressed."""
         return mottaker(self.navn, self.enh, self.her, professional)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 from uuid import UUID
 
-from reseptformidler.domain.resept import Resept, Status, Vare
+from reseptformidler.domain.resept import Resept, Status
 
 _WHOLE_ATC = 7
 """Characters of an ATC code that names a substance; shorter ones name groups."""
@@ -18,29 +19,28 @@ def mulige_doble(resepter: Iterable[Resept], dag: date) -> dict[UUID, tuple[UUID
     The same patient is one national number. Both can be dispensed on `dag` (E or U, not expired, no recall waits), and
     are of the same substance or item.
     """
-    open_ones = [resept for resept in resepter if _open(resept, dag)]
+    open_ones = [resept for resept in resepter if resept.pasient.ident and _open(resept, dag)]
+    alike: dict[tuple[str, ...], list[UUID]] = defaultdict(list)
+    for one in open_ones:
+        for name in _names(one):
+            alike[name].append(one.resept_id)
     doubles = {
-        one.resept_id: tuple(other.resept_id for other in open_ones if other is not one and _same(one, other))
-        for one in open_ones
+        one.resept_id: dict.fromkeys(other for name in _names(one) for other in alike[name]) for one in open_ones
     }
-    return {resept_id: others for resept_id, others in doubles.items() if others}
+    return {one: tuple(other for other in others if other != one) for one, others in doubles.items() if len(others) > 1}
 
 
 def _open(resept: Resept, dag: date) -> bool:
     return resept.status is Status.EKSPEDERBAR and resept.tilbakekalt is None and resept.utloper >= dag
 
 
-def _same(one: Resept, other: Resept) -> bool:
-    same_patient = one.pasient.ident == other.pasient.ident != ""
-    return same_patient and not _names(one.vare).isdisjoint(_names(other.vare))
-
-
-def _names(vare: Vare) -> set[tuple[str, str]]:
-    """All that tells what it is."""
+def _names(resept: Resept) -> list[tuple[str, ...]]:
+    """All that tells whose it is and what it is."""
+    vare = resept.vare
     named = {
-        ("atc", vare.atc if len(vare.atc) == _WHOLE_ATC else ""),
-        ("varenr", vare.nr),
-        ("merkevare", vare.merkevare_id),
-        ("virkestoff", vare.virkestoff_id),
+        "atc": vare.atc if len(vare.atc) == _WHOLE_ATC else "",
+        "varenr": vare.nr,
+        "merkevare": vare.merkevare_id,
+        "virkestoff": vare.virkestoff_id,
     }
-    return {(kind, name) for kind, name in named if name}
+    return [(resept.pasient.ident, kind, name) for kind, name in named.items() if name]

@@ -29,6 +29,10 @@ class Kodeliste:
     def __contains__(self, verdi: object) -> bool:
         return verdi in self.navn
 
+    def lacks(self, kode: Kode | None) -> bool:
+        """Whether a code was given that the list does not have."""
+        return kode is not None and kode.v not in self.navn
+
     def cs(self, verdi: str) -> Kode:
         """A code as CS (V and DN). KeyError when the list has no such value."""
         return Kode(v=verdi, dn=self.navn[verdi])
@@ -196,6 +200,22 @@ HELSEPERSONELL = _liste(
     "PS=Psykolog | RA=Radiograf | SP=Sykepleier | TH=Tannhelsesekretær | TL=Tannlege | TP=Tannpleier | "
     "TT=Tanntekniker | VE=Veterinær | VP=Vernepleier | XX=Ukjent/uspesifisert",
 )
+SAMTYKKE = _liste("7455", "1=Samtykke for utleveringsmelding")
+SAMTYKKE_GITT_AV = _liste(
+    "7456",
+    "1=Pasienten, utrykkelig samtykke | 2=Pasienten, stiltiende samtykke | 3=Forelder med foreldreansvar alene | "
+    "4=Foreldre med felles ansvar | 5=Andre med foreldreansvar | 6=Representant for barnevernet | "
+    "7=Verge som kan samtykke for umyndiggjort person | "
+    "8=Nærmeste pårørende til pasient uten samtykkekompetanse | "
+    "9=Helsepersonell på vegne av pasient uten samtykkekompetanse som ikke har nærmeste pårørende",
+)
+SVAR_SAMTYKKE = _liste("7457", "1=Registrert | 2=Avvist")
+BEGRUNNELSE_SAMTYKKE = _liste(
+    "7458",
+    "1=Rekvirent finnes ikke i fastlegeregisteret | 2=Rekvirent er ikke pasientens fastlege | 3=Annen begrunnelse",
+)
+TYPE_RESEPT = _liste("7491", "E=Eresept | P=Papirresept | U=Uten resept")
+REGISTRERING = _liste("7496", "A=Avregistrering | R=Registrering")
 BRUK = _liste("9101", "1=Fast | 2=Kur | 3=Ved behov | 4=Vaksine | 5=Næringsmiddel/vitaminer")
 
 REFUSJONSKODELISTER = frozenset(OID + nummer for nummer in ("7110", "7170", "7434", "7435"))
@@ -215,5 +235,6 @@ ALLE: tuple[Kodeliste, ...] = (
     ),
     *(KANSELLERING, INTERVENSJON, ENDRINGSTYPE, RESEPTGRUPPE, REFUSJONSHJEMMEL, SOKNAD_SLV, ENHET_PAKNING),
     *(ENHET_PAKNING_APOTEK, ARSAK_TILBAKEKALLING, STATUS_TILBAKEKALLING, PERSON_ID, STATUS_APPREC, MELDINGSTYPE),
+    *(SAMTYKKE, SAMTYKKE_GITT_AV, SVAR_SAMTYKKE, BEGRUNNELSE_SAMTYKKE, TYPE_RESEPT, REGISTRERING),
     *(ORGANISASJON_ID, HELSEPERSONELL, BRUK),
 )

@@ -67,8 +67,13 @@ async def delete_delivered(connection: Connection) -> int:
 
 
 async def delete_unowed_documents(connection: Connection) -> int:
-    """Delete some documents that were kept for messages which are no longer owed; how many."""
+    """Delete some documents that were kept for messages which are neither owed nor stranded any more; how many."""
     return len(await commit(connection, "retention.delete_unowed_documents", ROWS))
+
+
+async def delete_stranded(connection: Connection) -> int:
+    """Forget some messages that are stranded no more; how many."""
+    return len(await commit(connection, "retention.delete_stranded", ROWS))
 
 
 async def delete_claims(connection: Connection, before: datetime) -> int:

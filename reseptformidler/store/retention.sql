@@ -1,7 +1,7 @@
 -- name: retention.delete_expired
 -- Prescriptions past Utloper, at once (rules.md K3), unless one is under dispensing; their documents by cascade, the
--- delivered messages about them too, and one row of history for each. What a message that is still owed is made of is
--- kept for it alone (NOT IN and OFFSET: found row by row through utboks_resept, not through all that wait).
+-- delivered messages about them too, and one row of history for each. What a message that is still owed, or stranded,
+-- carries with it is kept for it alone (OFFSET: found row by row through utboks_resept).
 -- Rows that others hold wait for the next round.
 WITH old AS (
     SELECT resept_id, versjon, status FROM resept
@@ -12,9 +12,9 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status <> 'S' OFFSET 0)
 ), unowed AS (
-    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
+    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status = 'S'
 ), event AS (
     INSERT INTO historikk (tidspunkt, resept_id, versjon, hendelse, fra, til)
     SELECT $3, resept_id, versjon + 1, $4, status, $5 FROM old
@@ -32,9 +32,9 @@ WITH old AS (
 ), kept AS (
     INSERT INTO utboks_dokument (resept_id, msg_id, dokument)
     SELECT d.resept_id, d.msg_id, d.dokument FROM resept_dokument d JOIN old USING (resept_id)
-    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
+    WHERE EXISTS (SELECT FROM utboks u WHERE u.resept_id = d.resept_id AND u.status <> 'S' OFFSET 0)
 ), unowed AS (
-    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status <> 'V'
+    DELETE FROM utboks u USING old WHERE u.resept_id = old.resept_id AND u.status = 'S'
 ), event AS (
     INSERT INTO historikk (tidspunkt, resept_id, versjon, hendelse, fra, til)
     SELECT $3, resept_id, versjon + 1, $4, status, $5 FROM old
@@ -45,7 +45,7 @@ SELECT resept_id FROM old;
 -- What was delivered after its prescription had been deleted: no copy stays behind.
 WITH old AS (
     SELECT opprettet, msg_id, avsender, lopenr FROM utboks u
-    WHERE status <> 'V' AND resept_id IS NOT NULL
+    WHERE status = 'S' AND resept_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM resept r WHERE r.resept_id = u.resept_id)
     LIMIT $1 FOR UPDATE SKIP LOCKED
 )
@@ -54,13 +54,27 @@ WHERE (u.opprettet, u.msg_id, u.avsender, u.lopenr) = (old.opprettet, old.msg_id
 RETURNING 1;
 
 -- name: retention.delete_unowed_documents
--- What was kept for messages that were owed, once none is.
+-- What was kept for messages that were owed, once none is and none is stranded.
 DELETE FROM utboks_dokument d USING (
     SELECT resept_id, msg_id FROM utboks_dokument k
-    WHERE NOT EXISTS (SELECT FROM utboks u WHERE u.resept_id = k.resept_id AND u.status NOT IN ('S', 'F') OFFSET 0)
+    WHERE NOT EXISTS (SELECT FROM utboks u WHERE u.resept_id = k.resept_id AND u.status <> 'S' OFFSET 0)
     LIMIT $1 FOR UPDATE SKIP LOCKED
 ) old
 WHERE d.resept_id = old.resept_id AND d.msg_id = old.msg_id
+RETURNING 1;
+
+-- name: retention.delete_stranded
+-- What is stranded no more: its partition was dropped, or a relay of an older release delivered it after all.
+DELETE FROM utboks_strandet s USING (
+    SELECT opprettet, msg_id, avsender, lopenr FROM utboks_strandet k
+    WHERE NOT EXISTS (
+        SELECT FROM utboks u
+        WHERE (u.opprettet, u.msg_id, u.avsender, u.lopenr) = (k.opprettet, k.msg_id, k.avsender, k.lopenr)
+          AND u.status = 'F'
+    )
+    LIMIT $1 FOR UPDATE SKIP LOCKED
+) old
+WHERE (s.opprettet, s.msg_id, s.avsender, s.lopenr) = (old.opprettet, old.msg_id, old.avsender, old.lopenr)
 RETURNING 1;
 
 -- name: retention.delete_claims

@@ -18,7 +18,10 @@ from asyncpg.connect_utils import SessionAttribute
 
 from reseptformidler.store.queries import Connection, fetch
 
-MOVED = ("refnr", "resept", "resept_dokument", "krav", "innboks", "historikk", "utboks", "utboks_dokument")
+MOVED = (
+    *("refnr", "resept", "resept_dokument", "pasientkort", "pasientkort_dokument", "krav", "innboks", "historikk"),
+    *("utboks", "utboks_dokument", "utboks_strandet", "innholdssok", "innholdssok_treff"),
+)
 """In the order in which they are filled: first what others refer to."""
 LEFT_OUT = {
     "nokkel": "its keys are wrapped anew (transfer/keys.py)",

@@ -1,1 +1,1 @@
-"""The HTTP edge: bytes in, bytes out. It knows sizes, times and SOAP envelopes; nothing of messages."""
+"""The HTTP edge: bytes in, bytes out. It knows sizes, times, SOAP envelopes, and what a message is called."""

@@ -17,7 +17,7 @@ OTHER_DOCTOR = "Sandkasse Legekontor Mo"
 HER = {DOCTOR: "9900001", OTHER_DOCTOR: "9900013", ALTA: "9900101", BODO: "9900103"}
 RIGHT = 3
 """How many dispensings the prescription allows."""
-REPORTS = ("M6", "M8", "M8.1")
+REPORTS = ("M6", "M8.1")
 M1 = b"<M1/>"
 
 

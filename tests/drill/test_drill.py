@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -18,17 +19,17 @@ from loadtest.drill.controls import CONTROLS
 from loadtest.drill.faults import FAULTS
 from loadtest.drill.run import order
 from loadtest.lab.lab import CHECKOUT
+from reseptformidler.domain.decision import Owed
 from reseptformidler.registers.receivers import Receivers
+from reseptformidler.wire import rapport, reply
+from tests.store.build import NOW
+from tests.store.owe import RF, virksomhet
 
-OWED = {
-    "type": "M5.2",
-    "mottaker": "9900001",
-    "arsak": {"avsender": "a", "msg_id": "m5", "lopenr": 0},
-    "resept_id": "r",
-    "ref_to_parent": "m5",
-    "ref_to_conversation": "m5",
-    "innhold": {"Status": "1"},
-}
+
+def owed(type_: str, payload: bytes) -> bytes:
+    """A message as the service sends it."""
+    message = Owed(type_, virksomhet("9900001"), None, "m5", "c", payload)
+    return reply.render_owed(msg_id=uuid4(), now=NOW, service=RF, owed=message)
 
 
 def test_every_kind_of_fault_comes_before_any_comes_again() -> None:
@@ -77,12 +78,13 @@ def test_the_file_of_receivers_is_one_the_service_reads(tmp_path: Path) -> None:
     (tmp_path / "receivers.toml").write_text(text)
     known = Receivers.load(tmp_path / "receivers.toml")
     assert known.by_her["9900001"] == "http://192.0.2.4:8090/her/9900001"
-    assert set(known.by_type) == {"M8", "M8.1"}
+    assert set(known.by_type) == {"M8.1"}
 
 
 async def test_receivers_write_down_what_they_have_and_misbehave(tmp_path: Path, unused_tcp_port: int) -> None:
     """A message that was refused has not arrived; one whose answer was lost has."""
     refused = lost = taken = 0
+    m52, key = owed("M5.2", rapport.m52("r", "1")), {"Idempotency-Key": "a/m5/0"}
     url = f"http://127.0.0.1:{unused_tcp_port}/her/9900001"
     with History(tmp_path / "history.jsonl") as history:
         async with (
@@ -91,7 +93,7 @@ async def test_receivers_write_down_what_they_have_and_misbehave(tmp_path: Path,
         ):
             for _ in range(150):
                 try:
-                    async with session.post(url, json=OWED) as response:
+                    async with session.post(url, data=m52, headers=key) as response:
                         refused += response.status == 503
                         taken += response.status == 204
                 except aiohttp.ClientError:
@@ -103,3 +105,12 @@ async def test_receivers_write_down_what_they_have_and_misbehave(tmp_path: Path,
     assert lost > 0
     assert len(arrived) == taken + lost
     assert (arrived[0].type, arrived[0].cause, arrived[0].content) == ("M5.2", "m5", {"Status": "1"})
+
+
+def test_what_a_delivered_message_tells() -> None:
+    """Its prescription, whose M7 names in the M5 alone, and what it says of it."""
+    m5 = b'<MsgHead><Tilbakekalling xmlns="x"><ReseptId>r</ReseptId></Tilbakekalling></MsgHead>'
+    m7 = receivers.read_arrived(reply.with_attachments(owed("M7", rapport.m7(NOW)), [m5]), "c")
+    assert (m7.type, m7.receiver, m7.cause, m7.parent, m7.resept, m7.content) == ("M7", "9900001", "c", "m5", "r", {})
+    m6 = b'<M6 xmlns="x"><Utlevering><ReseptId>r</ReseptId><Annullering>true</Annullering></Utlevering></M6>'
+    assert receivers.read_arrived(owed("M6", m6), "m10").content == {"Annullering": True}

@@ -19,6 +19,7 @@ SILENT_HERE = {
     "reseptformidler_db_replication_lag_seconds": "one server has no standby",
     "reseptformidler_db_near_reads_total": "and no near one",
     "reseptformidler_outbox_deliveries_total": "no receiver is set up",
+    "reseptformidler_receipts_total": "so nobody sends a receipt",
 }
 """What only a cluster, a receiver or a fault shows, and why."""
 

@@ -10,11 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from reseptformidler.domain.decision import Decision, Finding, Needs, Nodsok, Owed, Tilstand
+from reseptformidler.domain.decision import Decision, Finding, Needs, Nodsok, Owed, Tilstand, Vedlegg
+from reseptformidler.domain.ident import time_of_uuid
 from reseptformidler.domain.resept import Resept, Utlevering
 from reseptformidler.reasons import reason
 from reseptformidler.store.batch import Batcher, Item, OtherBytes, Stored
-from reseptformidler.store.encode import Encoder
+from reseptformidler.store.encode import Encoder, Outgoing
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.refnr import issue
 from reseptformidler.store.seal import Sealer
@@ -35,6 +36,7 @@ from tests.store.build import (
     number,
     resept,
 )
+from tests.store.owe import virksomhet
 
 Break = Callable[[Decision, Tilstand], Decision]
 
@@ -188,18 +190,23 @@ async def test_7419_10_a_resept_id_of_another_sender(batcher: Batcher, pool: Poo
 
 
 async def test_what_is_owed_has_one_outbox_row_each(batcher: Batcher, pool: Pool, sealer: Sealer) -> None:
-    """The row names type, receiver and references; the facts are sealed."""
+    """The row names type, receiver, references and the MsgId, which tells its time; the message is sealed."""
     new = resept()
+    document = Vedlegg(new.resept_id, new.resept_id)
     owed = (
-        Owed("M21", "8100001", new.resept_id, "parent", "conversation", {"Navn": "Line Danser"}),
-        Owed("M8", "", None, "parent", "conversation"),
+        Owed("M21", virksomhet("8100001"), new.resept_id, "parent", "conversation", b"<M21/>"),
+        Owed("M8", virksomhet(""), None, "parent", "conversation", b"<M8/>", attachments=(document,)),
     )
     await sent(batcher, m1(new, owed=owed))
     rows = await pool.fetch("SELECT * FROM utboks ORDER BY lopenr")
     assert [(row["type"], row["mottaker"], row["status"], row["resept_id"]) for row in rows] == [
         ("M21", "8100001", "V", new.resept_id), ("M8", "", "V", None),
     ]  # fmt: skip
-    assert Encoder(sealer).open_owed(LEGE, new.resept_id, 0, rows[0]["innhold"]) == {"Navn": "Line Danser"}
+    assert {time_of_uuid(row["melding_id"]) for row in rows} == {int(NOW.timestamp() * 1000)}
+    opened = [Encoder(sealer).open_owed(LEGE, new.resept_id, row["lopenr"], row["innhold"]) for row in rows]
+    assert opened == [
+        Outgoing(b"<MsgHead><M21/></MsgHead>"), Outgoing(b"<MsgHead><M8/></MsgHead>", (document,)),
+    ]  # fmt: skip
 
 
 async def test_a_bad_neighbour_harms_nobody(pool: Pool, sealer: Sealer) -> None:
@@ -210,7 +217,7 @@ async def test_a_bad_neighbour_harms_nobody(pool: Pool, sealer: Sealer) -> None:
         raise ZeroDivisionError
 
     good = [m1(resept()) for _ in range(5)]
-    breaks = m1(resept(), owed=(Owed("M21", "\0", None, "", ""),))
+    breaks = m1(resept(), owed=(Owed("M21", virksomhet("\0"), None, "", "", b""),))
     undecided = item(fails)
     unrendered = replace(item(lambda _: Decision()), render=lambda d: str(1 // len(d.hendelser)).encode())
     batch = [m91(Needs()), *good[:3], breaks, undecided, unrendered, *good[3:]]

@@ -15,22 +15,26 @@ import asyncpg
 import pytest
 
 from reseptformidler.domain.decision import Decision, Needs, Owed, Tilstand
-from reseptformidler.store import outbox, retention
+from reseptformidler.domain.ident import uuid_of_time
+from reseptformidler.domain.kvittering import Kvittering
+from reseptformidler.store import outbox, queries, retention
 from reseptformidler.store.batch import Batcher, Item, Stored
 from reseptformidler.store.keys import FileKek, open_keyring
 from reseptformidler.store.migrate import SHIPPED, migrate
-from reseptformidler.store.outbox import Claimed, Routes
+from reseptformidler.store.outbox import Claimed, Failure, Patience, Routes
 from reseptformidler.store.pool import SETTINGS, Pool
 from reseptformidler.store.seal import Sealer
 from tests.store.build import APOTEK, NOW, item, m1, m93, resept
 from tests.store.faults import gate, until_waiting
-from tests.store.owe import owe, waiting
+from tests.store.owe import owe, virksomhet, waiting
 from tests.store.test_queries import plan
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 LEASE = timedelta(seconds=30)
 SECOND = timedelta(seconds=1)
+PATIENCE = timedelta(days=3)
+TRIED = Patience(PATIENCE, timedelta(days=365))
 ALL = Routes(others=0)
 LOCK_RESEPT = "SELECT FROM resept WHERE resept_id = $1 FOR UPDATE"
 IN_ORDER = """
@@ -56,8 +60,9 @@ USED = {
     "outbox.delivered": {"pkey"},
     "outbox.failed": {"pkey", "resept_id_idx"},
     "outbox.put_off": {"neste_idx", "pkey"},
+    "outbox.replay": {"pkey"},
 }
-"""Not outbox.give_up: it looks into partitions of that age only, and the NULLs of EXPLAIN have no age."""
+"""Not outbox.give_up and sent_as: they look into partitions of a time only, and the NULLs of EXPLAIN have none."""
 WITHOUT_INDEX = r"(?:Seq Scan|Index Scan using \w+) on utboks\S*(?: \w+)?  .*\n(?!.*Index Cond)"
 
 
@@ -73,17 +78,25 @@ async def other(pool: Pool, kek: FileKek) -> AsyncIterator[Batcher]:
 async def claimed(pool: Pool, routes: Routes = ALL, *, seconds: float = 0, limit: int = 100) -> list[Claimed]:
     async with pool.acquire() as connection:
         now = NOW + timedelta(seconds=seconds)
-        return await outbox.claim(connection, routes, lease=LEASE, limit=limit, now=now)
+        return await outbox.claim(connection, routes, lease=LEASE, limit=limit, patience=PATIENCE, now=now)
 
 
 async def delivered(pool: Pool, *messages: Claimed) -> None:
     async with pool.acquire() as connection:
-        await outbox.mark_delivered(connection, messages)
+        await outbox.mark_delivered(connection, [(one.key, None) for one in messages])
 
 
-async def failed(pool: Pool, message: Claimed, pause: timedelta, *, seconds: float = 0) -> None:
+async def receipted(pool: Pool, message: Claimed, status: str, *codes: str) -> None:
+    """It has arrived, and its receiver has said so."""
+    said = Kvittering(str(message.melding_id), status, codes, frozenset())
     async with pool.acquire() as connection:
-        await outbox.mark_failed(connection, [(message, pause)], now=NOW + timedelta(seconds=seconds))
+        await outbox.mark_delivered(connection, [(message.key, said)], now=NOW)
+
+
+async def failed(pool: Pool, message: Claimed, pause: timedelta, *, seconds: float = 0, routes: Routes = ALL) -> None:
+    failure = Failure(message, "HTTP 503", pause)
+    async with pool.acquire() as connection:
+        await outbox.mark_failed(connection, routes, [failure], now=NOW + timedelta(seconds=seconds))
 
 
 def msg_ids(messages: list[Claimed]) -> list[UUID]:
@@ -95,7 +108,7 @@ def repeated_download(resept_id: UUID) -> Item:
     change = m93(resept_id).decide
 
     def decide(tilstand: Tilstand) -> Decision:
-        return replace(change(tilstand), owed=(Owed("M6", "1", resept_id, "", ""),))
+        return replace(change(tilstand), owed=(Owed("M6", virksomhet("1"), resept_id, "", "", b"<x/>"),))
 
     return item(decide, Needs(resepter=(resept_id,)), sender=APOTEK)
 
@@ -155,19 +168,19 @@ async def test_a_claim_takes_the_first_of_each_prescription(pool: Pool, sealer: 
 
 
 async def test_order_is_kept_for_each_receiver_only(pool: Pool, sealer: Sealer) -> None:
-    """Who is away keeps nothing back from others; two HER-ids with one URL are one receiver."""
+    """Who is away keeps nothing back from others; two HER-ids with one URL are one receiver, a type's too."""
     one = uuid4()
     routes = Routes({"1": 0, "2": 1, "3": 1, "M14": 2}, 0)
     owed = [
         await owe(pool, sealer, one, type_=type_, mottaker=her)
-        for type_, her in (("M6", "1"), ("M7", "2"), ("M7", "3"), ("M14", ""), ("M8.1", ""), ("M6", "9"))
+        for type_, her in (("M6", "1"), ("M7", "2"), ("M14", "3"), ("M14", ""), ("M8.1", ""), ("M14", "9"))
     ]
     taken = await claimed(pool, routes)
     assert [(owed.index(message.msg_id), message.receiver) for message in sorted(taken, key=lambda m: m.receiver)] == [
         (0, 0), (1, 1), (3, 2),
     ]  # fmt: skip
     await delivered(pool, *taken)
-    assert [owed.index(message.msg_id) for message in await claimed(pool, routes)] == [2, 4]
+    assert sorted(owed.index(message.msg_id) for message in await claimed(pool, routes)) == [2, 4, 5]
 
 
 async def test_what_has_no_receiver_stays_owed_and_keeps_nothing_back(pool: Pool, sealer: Sealer) -> None:
@@ -260,20 +273,137 @@ async def test_the_migration_touches_no_row(empty_database_url: str) -> None:
     assert list(map(tuple, rows)) == [(1, "utboks_default"), (2, "utboks_20261130")]
 
 
+async def test_what_waits_behind_a_failure_for_another_receiver_is_not_put_off(pool: Pool, sealer: Sealer) -> None:
+    """The receiver counts, not the HER-id: two types for one HER-id may have two."""
+    one, routes = uuid4(), Routes({"M6": 0, "M7": 1})
+    first, other, behind = [await owe(pool, sealer, one, type_=type_) for type_ in ("M6", "M7", "M6")]
+    taken = await claimed(pool, routes, limit=1)
+    assert msg_ids(taken) == [first]
+    await failed(pool, taken[0], 10 * SECOND, routes=routes)
+    due = await pool.fetch("SELECT msg_id FROM utboks WHERE neste <= $1", NOW + SECOND)
+    assert [row["msg_id"] for row in due] == [other]
+    assert behind in await waiting(pool)
+
+
 async def test_giving_up(pool: Pool, sealer: Sealer) -> None:
-    """Only by age; what follows goes on, and what arrives all the same has arrived."""
+    """Only by age; what follows goes on, and what arrives all the same has arrived and is not stranded."""
     one = uuid4()
     old = await owe(pool, sealer, one)
     young = await owe(pool, sealer, one, opprettet=NOW + timedelta(days=2))
     (taken,) = await claimed(pool)
     assert taken.msg_id == old
+    await failed(pool, taken, SECOND)
+    assert await claimed(pool, seconds=3 * 86400) == [], "its time is over: it is not taken any more"
     async with pool.acquire() as connection:
-        for days, types in ((365, []), (366, ["M6"]), (366, [])):
-            assert await outbox.give_up(connection, timedelta(days=365), now=NOW + timedelta(days=days)) == types
+        for seconds, types in ((-1, []), (0, ["M6"]), (1, [])):
+            assert await outbox.give_up(connection, PATIENCE, now=NOW + PATIENCE + seconds * SECOND) == types
+        assert await outbox.stranded_kinds(connection) == {"given_up": 1, "refused": 0}
+        (seen,) = await outbox.stranded(connection)
+        assert (seen.id, seen.arsak, seen.forsok) == (f"{taken.avsender}/{old}/0", "HTTP 503", 1)
     assert await waiting(pool) == [young]
-    assert msg_ids(await claimed(pool, seconds=366 * 86400)) == [young]
+    assert msg_ids(await claimed(pool, seconds=3 * 86400)) == [young]
     await delivered(pool, taken)
     assert await pool.fetchval("SELECT status FROM utboks WHERE msg_id = $1", old) == "S"
+    assert await pool.fetchval("SELECT count(*) FROM utboks_strandet") == 0
+
+
+async def test_a_receipt_is_written_down(pool: Pool, sealer: Sealer) -> None:
+    """OK, or OK but for a part: it has arrived, once more and once more."""
+    for status in ("1", "3"):
+        await owe(pool, sealer)
+        (taken,) = await claimed(pool)
+        for _ in range(2):
+            await receipted(pool, taken, status)
+        row = await pool.fetchrow("SELECT status, kvittering, kvittert FROM utboks WHERE msg_id = $1", taken.msg_id)
+        assert row is not None
+        assert tuple(row) == ("S", status, NOW)
+    assert await pool.fetchval("SELECT count(*) FROM utboks_strandet") == 0
+
+
+async def test_a_refusal_strands_a_message(pool: Pool, sealer: Sealer) -> None:
+    """With its codes; it keeps nothing back, and no attempt whose answer says nothing takes the refusal away."""
+    one = uuid4()
+    first, second = [await owe(pool, sealer, one) for _ in range(2)]
+    (taken,) = await claimed(pool)
+    for _ in range(2):
+        await receipted(pool, taken, "2", "E10", "T99")
+    await delivered(pool, taken)
+    async with pool.acquire() as connection:
+        assert await outbox.stranded_kinds(connection) == {"given_up": 0, "refused": 1}
+        (seen,) = await outbox.stranded(connection)
+    assert (seen.id.split("/")[1], seen.arsak) == (str(first), "refused E10 T99")
+    assert msg_ids(await claimed(pool)) == [second]
+    await receipted(pool, taken, "1")
+    assert await pool.fetchval("SELECT count(*) FROM utboks_strandet") == 0, "its receiver has taken it after all"
+
+
+async def test_a_receipt_finds_its_message(pool: Pool, sealer: Sealer) -> None:
+    """By MsgId and receiver; a fixed receiver without a HER-id by the MsgId alone. Nothing else finds anything."""
+    odd = NOW + timedelta(microseconds=123_999)
+    await owe(pool, sealer, mottaker="1", opprettet=odd)
+    await owe(pool, sealer, mottaker="", opprettet=odd)
+    rows = await pool.fetch("SELECT melding_id, mottaker, msg_id FROM utboks")
+    ids = {row["mottaker"]: (row["melding_id"], row["msg_id"]) for row in rows}
+    async with pool.acquire() as connection:
+
+        async def found(melding_id: UUID, *hers: str) -> UUID | None:
+            sent = await outbox.sent_as(connection, melding_id, hers)
+            return sent.key[2] if sent else None
+
+        assert await found(ids["1"][0], "2", "1") == ids["1"][1]
+        assert await found(ids["1"][0], "2") is None
+        assert await found(ids[""][0]) == await found(ids[""][0], "7") == ids[""][1]
+        assert await found(uuid4(), "1") is None
+        assert await found(uuid_of_time(odd, uuid4()), "1") is None
+        assert await found(uuid_of_time(NOW, ids["1"][0]), "1") is None
+
+
+async def test_a_replayed_message_is_owed_again(pool: Pool, sealer: Sealer) -> None:
+    """From the beginning, for as long as a new one; what was refused too. Once, however often it is asked for."""
+    given_up, refused = [await owe(pool, sealer) for _ in range(2)]
+    taken = {one.msg_id: one for one in await claimed(pool)}
+    await receipted(pool, taken[refused], "2", "E10")
+    keys = [taken[one].key for one in (given_up, refused)]
+    async with pool.acquire() as connection:
+        assert len(await outbox.give_up(connection, PATIENCE, now=NOW + PATIENCE)) == 1
+        for types in (["M6", "M6"], []):
+            assert await outbox.replay(connection, keys, TRIED) == types
+        assert sorted(await waiting(pool)) == sorted([given_up, refused])
+        assert await outbox.stranded(connection) == []
+        now = await connection.fetchval("SELECT now()")
+        again = await outbox.claim(connection, ALL, lease=LEASE, limit=9, patience=PATIENCE, now=now + LEASE)
+        assert {one.forsok for one in again} == {1}
+        assert await outbox.give_up(connection, PATIENCE, now=now + PATIENCE - LEASE) == []
+        assert await outbox.give_up(connection, PATIENCE, now=now + PATIENCE + LEASE) == ["M6", "M6"]
+
+
+async def test_a_replay_does_not_outlast_the_row(pool: Pool, sealer: Sealer) -> None:
+    """What would be dropped with its partition is given up, and so counted, before."""
+    await owe(pool, sealer)
+    (taken,) = await claimed(pool)
+    await receipted(pool, taken, "2")
+    kept = timedelta(days=4)
+    async with pool.acquire() as connection:
+        assert await outbox.replay(connection, [taken.key], Patience(PATIENCE, kept)) == ["M6"]
+        assert await connection.fetchval("SELECT frist FROM utboks") == NOW + kept
+
+
+async def test_what_arrived_meanwhile_is_not_replayed(pool: Pool, sealer: Sealer) -> None:
+    """The operator's list was older than the receipt."""
+    await owe(pool, sealer)
+    (taken,) = await claimed(pool)
+    await receipted(pool, taken, "2")
+    async with pool.acquire() as connection:
+        keys = [one.key for one in await outbox.stranded(connection)]
+        await receipted(pool, taken, "1")
+        assert await outbox.replay(connection, keys, TRIED) == []
+
+
+def test_patience_ends_before_the_row_does() -> None:
+    """Whatever the settings say."""
+    hour = timedelta(hours=1)
+    assert Patience.of(hours=72, keep_days=365) == Patience(72 * hour, 365 * 24 * hour - hour)
+    assert Patience.of(hours=72, keep_days=1) == Patience(23 * hour, 23 * hour)
 
 
 async def test_pending_tells_count_and_age(pool: Pool, sealer: Sealer) -> None:
@@ -315,6 +445,16 @@ async def test_no_statement_reads_a_partition_from_end_to_end(database_url: str,
             await connection.execute("DEALLOCATE explained")
             assert not re.findall(WITHOUT_INDEX, text), name
             assert {index for index in INDEXES if f"_{index}" in text} == indexes, name
+
+
+async def test_a_receipt_is_looked_for_in_one_partition(database_url: str) -> None:
+    """By its key, in a year of them."""
+    async with connected(database_url) as connection:
+        await fill(connection)
+        arguments = (uuid4(), NOW + timedelta(days=30), ["1"])
+        lines = await connection.fetch(f"EXPLAIN {queries.QUERIES['outbox.sent_as']}", *arguments)
+    text = "\n".join(line[0] for line in lines)
+    assert text.count("_pkey") == text.count(" on utboks") == 1
 
 
 async def test_control_a_plan_that_reads_a_partition_is_seen(database_url: str) -> None:

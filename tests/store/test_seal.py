@@ -76,7 +76,7 @@ def test_a_sealed_value_is_bound(keys: Keyring) -> None:
 
 
 def test_the_plain_text_cannot_be_seen(keys: Keyring) -> None:
-    """Neither it nor that two values are equal."""
+    """Neither it nor that two values are equal (J5)."""
     sealer = Sealer(keys)
     one, two = (sealer.seal("svar", b"", FNR.encode()) for _ in range(2))
     assert FNR.encode() not in one

@@ -13,6 +13,7 @@ from reseptformidler.store.pool import Pool
 from reseptformidler.store.refnr import issue
 from reseptformidler.store.seal import Sealer
 from tests.store.build import FNR, HPR, LEGE, m1, m5, m10, m91, m93, number, resept
+from tests.store.owe import virksomhet
 
 SECRETS = (FNR, HPR, "Line", "Danser", "1969-11-13", "Rita", "Paralgin", "2468013579", "Lillegata", "melding")
 EVERY_TABLE = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
@@ -33,7 +34,8 @@ async def test_no_identity_in_clear(batcher: Batcher, pool: Pool, sealer: Sealer
     new = replace(resept(refnr="2468013579", last=True))
     async with pool.acquire() as connection:
         await issue(connection, sealer, [number("2468013579")])
-    owed = (Owed("M21", "8100001", new.resept_id, "", "", {"Navn": "Line Danser", "Fnr": FNR}),)
+    payload = f"<M21><Fnr>{FNR}</Fnr><Navn>Line Danser</Navn></M21>".encode()
+    owed = (Owed("M21", virksomhet("8100001"), new.resept_id, "", "", payload),)
     messages = [
         m1(new, octets=f"<M1>melding om Line Danser {FNR}</M1>".encode(), owed=owed),
         m91(Needs(pasienter=(FNR,), nodsok=Nodsok("1969-11-13", "Line", "Danser"), refnr=("2468013579",))),

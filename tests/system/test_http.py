@@ -19,12 +19,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reseptformidler import meldinger, metrics, reasons
 from reseptformidler.app import StartError
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import envelope
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Sok
+from reseptformidler.client import melding, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.soap import envelope
+from reseptformidler.client.utleverer import Sok
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, PERSONER
+from reseptformidler.sandbox.population import APOTEK, PERSONER, SYSTEM, som_utleverer, som_virksomhet
 from reseptformidler.store.queries import QUERIES
 from tests.system.process import command, environment, serving
 from tests.system.world import FEW_REGISTERS, World, posted, running
@@ -62,7 +62,7 @@ async def locked(url: str, resept_ids: Sequence[str]) -> AsyncIterator[None]:
 def download(world: World, resept_id: str) -> bytes:
     """An M9.3 in an envelope."""
     talk = str(uuid4())
-    octets = messages.m93(replace(world.hode(), parent=talk, conversation=talk), APOTEK[0], resept_id)
+    octets = utleverer.m93(replace(world.hode(), parent=talk, conversation=talk), som_utleverer(APOTEK[0]), resept_id)
     return envelope("Utleverer", "M9_3", octets)
 
 
@@ -155,7 +155,9 @@ async def test_leaves_before_it_ends(database_url: str, tmp_path: Path, pki: Pki
             assert (answer.status, text) == (503, "the process is ending\n")
             assert answer.headers["Connection"] == "close"
             body = envelope(
-                "Utleverer", "M9_1", messages.m91(Hode(uuid4(), datetime.now(UTC)), APOTEK[0], Sok(fnr="x"))
+                "Utleverer",
+                "M9_1",
+                utleverer.m91(Hode(uuid4(), datetime.now(UTC)), som_utleverer(APOTEK[0]), Sok(fnr="x")),
             )
             assert (await posted(service.address, UTLEVERER, body, SOAPAction="M9_1"))[0] == 200
         assert service.process.wait(20) == 0
@@ -198,6 +200,8 @@ async def test_metrics(world: World) -> None:
         "query": set(QUERIES),
         "state": {"idle", "busy"},
         "role": set(metrics.DB_ROLES),
+        "cause": {"given_up", "refused"},
+        "status": {"1", "2", "3"},
     }
     seen = {
         (label, value)
@@ -209,7 +213,7 @@ async def test_metrics(world: World) -> None:
     assert {label for label, _ in seen} <= set(closed)
     assert [one for one in seen if one[1] not in closed[one[0]]] == []
     assert ("outcome", "unreadable") in seen
-    assert ("reason", "999") in seen
+    assert ("reason", "303") in seen
 
 
 async def test_shed(database_url: str, tmp_path: Path, pki: Pki) -> None:
@@ -299,7 +303,7 @@ async def test_drain_under_load(database_url: str, tmp_path: Path, pki: Pki) -> 
 
     async def sender(address: str) -> None:
         for hode in iter(heads.pop, None):
-            body = envelope("Rekvirent", "Verify", messages.mv(hode, APOTEK[0]))
+            body = envelope("Rekvirent", "Verify", melding.mv(hode, som_virksomhet(APOTEK[0]), SYSTEM))
             try:
                 status, _, _ = await posted(address, REKVIRENT, body)
             except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -60,7 +61,8 @@ async def place(database_url: str, folder: Path, pki: Pki) -> AsyncIterator[Plac
         file.write_text(f"[[mottaker]]\nurl = '{receiver.url}'\n")
         async with pool.acquire() as connection:
             sealer = Sealer(await open_keyring(connection, kek, NOW))
-        owed = [str(await owe(pool, sealer, UUID(int=7), content={"Fnr": FNR})) for _ in range(2)]
+        payload, now = f"<Fnr>{FNR}</Fnr>".encode(), datetime.now(UTC)
+        owed = [str(await owe(pool, sealer, UUID(int=7), payload=payload, opprettet=now)) for _ in range(2)]
         receiver.open.clear()
         given = environment(database_url, folder, pki, FEW_REGISTERS, **more)
         yield Place(given, pool, receiver, tuple(owed), folder / "log")

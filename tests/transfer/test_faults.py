@@ -30,6 +30,11 @@ CHANGES = {
     "historikk": "INSERT INTO historikk VALUES (now(), gen_random_uuid(), 1, 'x', 'x', 'x')",
     "utboks": "UPDATE utboks SET plass = NULL WHERE msg_id = (SELECT msg_id FROM utboks ORDER BY 1 LIMIT 1)",
     "utboks_dokument": "INSERT INTO utboks_dokument VALUES (gen_random_uuid(), gen_random_uuid(), '\\x00')",
+    "utboks_strandet": "UPDATE utboks_strandet SET arsak = 'x'",
+    "pasientkort": "UPDATE pasientkort SET parter = '{}'",
+    "pasientkort_dokument": "DELETE FROM pasientkort_dokument",
+    "innholdssok": "INSERT INTO innholdssok OVERRIDING SYSTEM VALUE "
+    "VALUES (1, now(), 'x', 'x', 'x', 1, DEFAULT, 0, 0, 0, now())",
     "nokkel": "UPDATE nokkel SET opprettet = now() WHERE nokkel_id = (SELECT nokkel_id FROM nokkel ORDER BY 1 LIMIT 1)",
     "sequences": "SELECT nextval('utboks_plass_seq')",
 }

@@ -7,6 +7,7 @@ what the other reads, and may not mind what the other has added.
 from __future__ import annotations
 
 import asyncio
+import json
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from reseptformidler.client.answer import Answer, NoAnswer
 from reseptformidler.store.migrate import CODE_SCHEMA_VERSION, SHIPPED, Migration, migrate
 from tests.conftest import execute
+from tests.receiver import Receiver
 from tests.system.process import Serving, command
 from tests.system.world import attachments
 from tests.upgrade.release import ROOT, Both, NoHistory, export
@@ -98,6 +100,23 @@ def test_the_other_processes(both: Both) -> None:
     for release, what in ((both.new, "sweep"), (both.old, "sweep"), (both.old, "relay")):
         done = command([what, "--once"], env=release)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def test_what_both_releases_owe_is_delivered(both: Both, tmp_path: Path) -> None:
+    """Today's relay sends the facts that the old release recorded as that did, and the messages of the new one."""
+    for release in (both.old, both.new):
+        with both.serving(release) as process:
+            async with both.talk(process) as talk:
+                await whole_chain(talk)
+    async with Receiver().listening() as receiver:
+        file = tmp_path / "receivers.toml"
+        file.write_text(f"[[mottaker]]\nurl = '{receiver.url}'\n")
+        done = await asyncio.to_thread(command, ["relay", "--once"], env=both.new | {"RF_RECEIVERS": str(file)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = [one for one in receiver.arrived if one.headers["Content-Type"] == "application/json"]
+    messages = [one for one in receiver.arrived if one not in facts]
+    assert {json.loads(one.octets)["type"] for one in facts} >= {"M6", "M5.2"}
+    assert {one.head.type.v for one in messages} >= {"ERM6", "ERM52"}
 
 
 async def test_after_post_the_old_release_does_not_start(both: Both) -> None:
