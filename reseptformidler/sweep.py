@@ -74,6 +74,7 @@ async def _remove(connection: Connection, now: datetime, periods: Periods) -> Ma
         "unowed_documents": lambda: retention.delete_unowed_documents(connection),
         "stranded": lambda: retention.delete_stranded(connection),
         "claims": lambda: retention.delete_claims(connection, repeats),
+        "searches": lambda: retention.delete_searches(connection, now - periods.history),
     }
     for what, step in steps.items():
         while count := await step():

@@ -241,3 +241,15 @@ async def test_a_sweep_that_fails_leaves_the_lock(
     async with asyncio.timeout(5):
         while not (await sweep(pool, NOW + DAY, PERIODS)).ran:
             await asyncio.sleep(0.01)
+
+
+async def test_searches_are_kept_as_long_as_the_history(pool: Pool) -> None:
+    """The audit of an operator's searches, and what they found, go together; a younger one stays."""
+    columns = "(startet, operator, begrunnelse, monster, anslag, endret)"
+    for age in (PERIODS.history + DAY, PERIODS.history - DAY):
+        await pool.execute(f"INSERT INTO innholdssok {columns} VALUES ($1, '', '', '', 0, $1)", NOW - age)
+    hit = "SELECT sok_id, '1', gen_random_uuid(), 'E', NULL, $1 FROM innholdssok"
+    await pool.execute(f"INSERT INTO innholdssok_treff {hit}", NOW)
+    assert (await sweep(pool, NOW, PERIODS)).removed["searches"] == 1
+    left = await pool.fetch("SELECT startet FROM innholdssok JOIN innholdssok_treff USING (sok_id)")
+    assert [row["startet"] for row in left] == [NOW - PERIODS.history + DAY]

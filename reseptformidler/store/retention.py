@@ -81,6 +81,11 @@ async def delete_claims(connection: Connection, before: datetime) -> int:
     return len(await commit(connection, "retention.delete_claims", before, ROWS))
 
 
+async def delete_searches(connection: Connection, before: datetime) -> int:
+    """Delete an operator's search through contents that began before that moment; how many."""
+    return len(await commit(connection, "retention.delete_searches", before))
+
+
 async def partitions(connection: Connection, table: Partitioned) -> list[date]:
     """The first days of the partitions of a table."""
     rows = await fetch(connection, "retention.partitions", table.name)

@@ -85,6 +85,15 @@ DELETE FROM krav k USING (
 WHERE k.msg_id = old.msg_id AND k.avsender = old.avsender
 RETURNING 1;
 
+-- name: retention.delete_searches
+-- The oldest of an operator's searches that began before that moment, with what it found.
+WITH old AS (
+    SELECT sok_id FROM innholdssok WHERE startet < $1 ORDER BY sok_id LIMIT 1
+), found AS (
+    DELETE FROM innholdssok_treff t USING old WHERE t.sok_id = old.sok_id
+)
+DELETE FROM innholdssok s USING old WHERE s.sok_id = old.sok_id RETURNING 1;
+
 -- name: retention.partitions
 -- The partitions of a table, without its default one.
 SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
