@@ -126,10 +126,9 @@ async def test_changes_are_found_by_who_is_concerned(batcher: Batcher) -> None:
 async def test_nothing_of_a_patient_stands_in_clear(batcher: Batcher, pool: Pool) -> None:
     """The number is a keyed hash, all else is sealed."""
     await batcher.submit(card_message(holds=True))
-    row = await pool.fetchrow(
-        "SELECT pasient, innhold, dokument FROM pasientkort JOIN pasientkort_dokument USING (kort_id)"
-    )
-    assert not any(FNR.encode() in value for value in row.values())
+    tables = "pasientkort JOIN pasientkort_dokument USING (kort_id)"
+    (row,) = await pool.fetch(f"SELECT pasient, innhold, dokument FROM {tables}")
+    assert not any(FNR.encode() in row[name] for name in ("pasient", "innhold", "dokument"))
     assert len(row["pasient"]) == 16
 
 
