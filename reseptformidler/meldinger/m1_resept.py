@@ -216,7 +216,7 @@ def _skyldig(m: Mottatt, resept: Resept, facts: Facts) -> Iterator[Owed]:
     if resept.ekspanm is not None:
         assert facts.mottaker_ekspanm is not None
         to, payload = facts.mottaker_ekspanm.som_mottaker(), skriv.m21(m.payload, resept)
-        yield Owed("M21", to, resept_id, m.head.msg_id_text, samtale, payload, m.head.patient)
+        yield Owed("M21", to, resept_id, m.head.msg_id_text, samtale, payload)
 
 
 TYPE = MeldingType(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -96,3 +97,11 @@ def unexplained(found: Sequence[str], allowed: Sequence[Allowed]) -> list[str]:
     unlisted = [path for path in found if not any(pattern.fullmatch(path) for pattern in patterns)]
     unused = [f"unused: {p.pattern}" for p in patterns if not any(p.fullmatch(path) for path in found)]
     return unlisted + unused
+
+
+def shape(root: etree._Element) -> etree._Element:
+    """A copy that says which elements and attributes there are, and all codes, but no other value."""
+    copy = deepcopy(root)
+    for element in copy.iter(etree.Element):
+        element.text = "…" if (element.text or "").strip() else None
+    return copy

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from reseptformidler.sandbox.client import Answer, NoAnswer
+from reseptformidler.client.answer import Answer, NoAnswer
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.trust.chain import load_authorities
 from reseptformidler.wire.msghead import read_head

@@ -13,12 +13,13 @@ from reseptformidler.sandbox.pki import Pki
 from tests.published.standard import STANDARD, valid_as_published
 from tests.system.world import World, running
 from tests.system.zeep_client import Zeep, play
+from tests.system.zeep_operations import EVERYBODY, play_all
 
 
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path, pki: Pki) -> AsyncIterator[World]:
-    """A service with the sandbox's authority."""
-    async with running(database_url, tmp_path, pki) as world:
+    """A service with the sandbox's authority and persons."""
+    async with running(database_url, tmp_path, pki, registers=EVERYBODY) as world:
         yield world
 
 
@@ -26,6 +27,12 @@ async def test_the_chain_by_the_published_contract(world: World) -> None:
     """From M1 to M10, with a refusal in between."""
     client = await asyncio.to_thread(Zeep, world.address, STANDARD / "wsdl")
     await asyncio.to_thread(play, client, world)
+
+
+async def test_O4_every_operation_by_the_published_contract(world: World) -> None:
+    """All 26: one right message accepted, one refused, in a fault where the reply is no AppRec."""
+    client = await asyncio.to_thread(Zeep, world.address, STANDARD / "wsdl")
+    await asyncio.to_thread(play_all, client, world)
 
 
 def test_valid_as_published_can_fail() -> None:

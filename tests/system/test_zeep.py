@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from reseptformidler import meldinger
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.messages import Sok
-from reseptformidler.sandbox.population import APOTEK
-from tests.system.world import World
+from reseptformidler.client import melding, utleverer
+from reseptformidler.client.utleverer import Sok
+from reseptformidler.sandbox.pki import Pki
+from reseptformidler.sandbox.population import APOTEK, SYSTEM, som_utleverer, som_virksomhet
+from tests.system.world import World, running
 from tests.system.zeep_client import Refused, Zeep, codes, play, refusal
+from tests.system.zeep_operations import EVERYBODY, play_all
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path, pki: Pki) -> AsyncIterator[World]:
+    """A service of this test alone."""
+    async with running(database_url, tmp_path, pki, registers=EVERYBODY) as world:
+        yield world
 
 
 @pytest.fixture
@@ -25,15 +35,9 @@ async def test_the_chain(world: World, client: Zeep) -> None:
     await asyncio.to_thread(play, client, world)
 
 
-@pytest.mark.parametrize("operation", ["M9_5", "M25_1", "M9_7"])
-async def test_an_unbuilt_operation_says_so(world: World, client: Zeep, operation: str) -> None:
-    """7419/999, in the reply where that is an AppRec and in a fault where it is another message; nothing is lost."""
-    assert await asyncio.to_thread(refusal, client, ("Rekvirent", operation), world.m1()) == ["999"]
-
-
 async def test_AppRecFault_is_readable(world: World, client: Zeep) -> None:
     """A query without anything to search by is refused in a fault, whose AppRec tells the code and the element."""
-    octets = messages.m91(world.hode(), APOTEK[0], Sok())
+    octets = utleverer.m91(world.hode(), som_utleverer(APOTEK[0]), Sok())
     with pytest.raises(Refused, match="avvist") as refused:
         await asyncio.to_thread(client.send, octets)
     apprec = refused.value.apprec
@@ -50,11 +54,14 @@ async def test_a_fault_without_receipt(world: World, client: Zeep) -> None:
     assert refused.value.apprec is None
 
 
-async def test_every_operation_answers(world: World, client: Zeep) -> None:
-    """All 26 operations of the three services can be called, with whatever message: an AppRec comes each time."""
-    assert len(client.operations) == 26
-    built = {operation: type_ for type_ in meldinger.ALL for operation in type_.operations}
+async def test_F11_O4_every_operation(world: World, client: Zeep) -> None:
+    """All 26 operations of the three services accept a right message, and refuse one as their contract has it."""
+    await asyncio.to_thread(play_all, client, world)
+
+
+async def test_every_operation_wants_its_own_message(world: World, client: Zeep) -> None:
+    """303 for another type, before all else."""
     for operation in client.operations:
-        found = await asyncio.to_thread(refusal, client, operation, messages.mv(world.hode(), APOTEK[0]))
-        expected = [] if operation[1] == "Verify" else ["303"] if operation in built else ["999"]
-        assert found[:1] == expected
+        octets = melding.mv(world.hode(), som_virksomhet(APOTEK[0]), SYSTEM)
+        found = await asyncio.to_thread(refusal, client, operation, octets)
+        assert found[:1] == ([] if operation[1] == "Verify" else ["303"])

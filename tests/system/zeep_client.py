@@ -10,10 +10,11 @@ import zeep
 from lxml import etree
 from zeep.exceptions import Fault
 
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Sok, Tilbakekalling
-from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER
+from reseptformidler.client import melding, rekvirent, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import Tilbakekalling
+from reseptformidler.client.utleverer import Rapport, Sok
+from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, SYSTEM, som_utleverer, som_virksomhet
 from reseptformidler.sandbox.varer import TABLETT
 from tests.system.world import World, msg_id_of, operation_of
 
@@ -80,17 +81,19 @@ def play(client: Zeep, world: World) -> None:
     """Written, listed, downloaded, refused to another, dispensed, recalled too late; each reply is the right one."""
     m1 = world.m1()
     assert codes(client.send(m1)) == []
-    m92 = client.send(messages.m91(world.hode(), APOTEK[0], Sok(fnr=PERSONER[0].ident)))
+    m92 = client.send(utleverer.m91(world.hode(), som_utleverer(APOTEK[0]), Sok(fnr=PERSONER[0].ident)))
     assert [one.text for one in m92.iter("{*}ReseptId")] == [msg_id_of(m1)]
     talk = m92.findtext(".//{*}RefToConversation") or ""
     after = Hode(world.hode().msg_id, world.clock(), m92.findtext(".//{*}MsgId") or "", talk)
-    m94 = client.send(messages.m93(after, APOTEK[0], msg_id_of(m1)))
+    m94 = client.send(utleverer.m93(after, som_utleverer(APOTEK[0]), msg_id_of(m1)))
     assert base64.b64decode(m94.findtext(".//{*}Base64Container") or "") == m1
     other = Hode(world.hode().msg_id, world.clock(), after.parent, talk)
-    assert refusal(client, ("Utleverer", "M9_3"), messages.m93(other, APOTEK[1], msg_id_of(m1))) == ["69"]
+    assert refusal(client, ("Utleverer", "M9_3"), utleverer.m93(other, som_utleverer(APOTEK[1]), msg_id_of(m1))) == [
+        "69"
+    ]
     report = Hode(world.hode().msg_id, world.clock(), m94.findtext(".//{*}MsgId") or "", talk)
     dispensed = Rapport(msg_id_of(m1), TABLETT, avsluttet=True)
-    assert codes(client.send(messages.m10(report, APOTEK[0], PERSONER[0], dispensed))) == []
-    m5 = world.signed(messages.m5(world.hode(), LEGER[0], PERSONER[0], Tilbakekalling(msg_id_of(m1))))
+    assert codes(client.send(utleverer.m10(report, som_utleverer(APOTEK[0]), PERSONER[0], dispensed))) == []
+    m5 = world.signed(rekvirent.m5(world.hode(), LEGER[0].rekvirent, PERSONER[0], Tilbakekalling(msg_id_of(m1))))
     assert codes(client.send(m5)) == ["15"]
-    assert codes(client.send(messages.mv(world.hode(), APOTEK[0]))) == []
+    assert codes(client.send(melding.mv(world.hode(), som_virksomhet(APOTEK[0]), SYSTEM))) == []
