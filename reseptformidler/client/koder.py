@@ -12,19 +12,6 @@ def _liste(nummer: str, **koder: str) -> Kodeliste:
     return Kodeliste(nummer, MappingProxyType({kode.removeprefix("_"): navn for kode, navn in koder.items()}))
 
 
-SAMTYKKE_GITT_AV = _liste(
-    "7456",
-    _1="Pasienten, utrykkelig samtykke",
-    _2="Pasienten, stiltiende samtykke",
-    _3="Forelder med foreldreansvar alene",
-    _4="Foreldre med felles ansvar",
-    _5="Andre med foreldreansvar",
-    _6="Representant for barnevernet",
-    _7="Verge som kan samtykke for umyndiggjort person",
-    _8="Nærmeste pårørende til pasient uten samtykkekompetanse",
-    _9="Helsepersonell på vegne av pasient uten samtykkekompetanse som ikke har nærmeste pårørende",
-)
-SAMTYKKE = _liste("7455", _1="Samtykke for utleveringsmelding")
 ROLLE = _liste(
     "7490",
     A="Ansvarlig farmasøyt",
@@ -36,7 +23,6 @@ ROLLE = _liste(
     R="Rekvirent",
     S="Seponert av",
 )
-TYPE_RESEPT = _liste("7491", E="Eresept", P="Papirresept", U="Uten resept")
 OMPAKKING = _liste("7492", E="Endring", F="Feriepakning", R="Reklamasjon", T="Tap")
 SVAR = _liste(
     "7493",
@@ -66,7 +52,6 @@ SPORSMAL = _liste(
     _4="Annet spørsmål",
     _5="Beskjed fra lege",
 )
-REGISTRERING = _liste("7496", A="Avregistrering", R="Registrering")
 REAKSJON = _liste(
     "7497",
     _1="Anafylaktisk reaksjon",

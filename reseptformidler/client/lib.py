@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from reseptformidler.client.element import FK1, boolean, id_and_type, ja_nei
-from reseptformidler.client.koder import KILDE, OMPAKKING, REAKSJON, ROLLE, SEPONERING, SPORSMAL, SVAR, TYPE_RESEPT
+from reseptformidler.client.koder import KILDE, OMPAKKING, REAKSJON, ROLLE, SEPONERING, SPORSMAL, SVAR
 from reseptformidler.domain import koder
 from reseptformidler.domain.hode import Kode
 from reseptformidler.wire.element import kode, simple
@@ -156,7 +156,7 @@ def legemidler_i_bruk(namespace: str, liste: Legemiddelliste) -> str:
 
 def _oppforing(one: Oppforing) -> str:
     return (
-        f"<EnkeltoppforingLIB>{simple('Id', one.id)}{kode('Type', TYPE_RESEPT.cs(one.type))}"
+        f"<EnkeltoppforingLIB>{simple('Id', one.id)}{kode('Type', koder.TYPE_RESEPT.cs(one.type))}"
         + simple("ReseptId", one.resept_id)
         + _time("UtlopsdatoResept", one.utloper)
         + _time("SistEndret", one.sist_endret)

@@ -8,7 +8,6 @@ from typing import Literal
 
 from reseptformidler.client.element import KITH, flag, query
 from reseptformidler.client.head import Hode, message
-from reseptformidler.client.koder import REGISTRERING
 from reseptformidler.client.parter import Avsender, Pasient, Rekvirent, Utleverer, Virksomhet
 from reseptformidler.domain import koder
 from reseptformidler.domain.hode import Kode
@@ -85,7 +84,7 @@ def m271(
 ) -> bytes:
     """M27.1: the sender becomes responsible for the patient's multidose, or no longer is. A prescriber signs (X17)."""
     payload = (
-        f'<M271 xmlns="{KITH}m271/2013-04-16">{kode("Status", REGISTRERING.cs("R" if registrer else "A"))}'
+        f'<M271 xmlns="{KITH}m271/2013-04-16">{kode("Status", koder.REGISTRERING.cs("R" if registrer else "A"))}'
         f"<GjelderFra>{gjelder_fra}</GjelderFra></M271>"
     )
     return message(hode, koder.MELDINGSTYPE.cs("ERM271"), avsender, pasient, payload)

@@ -12,7 +12,6 @@ from typing import Literal
 
 from reseptformidler.client.element import KITH, boolean, flag, ja_nei, query
 from reseptformidler.client.head import Hode, message
-from reseptformidler.client.koder import SAMTYKKE, SAMTYKKE_GITT_AV
 from reseptformidler.client.lib import Legemiddelliste, legemidler_i_bruk
 from reseptformidler.client.parter import Pasient, Rekvirent, Virksomhet
 from reseptformidler.client.varer import M1, Vare, resept_dok
@@ -152,8 +151,9 @@ def m241(hode: Hode, rekvirent: Rekvirent, pasient: Pasient, abonnement: Abonnem
     """M24.1: begins or ends a subscription to the patient's dispensing reports."""
     payload = (
         f'<Samtykke xmlns="{KITH}m241/2009-02-20">'
-        f"{kode('SamtykkeGittAv', SAMTYKKE_GITT_AV.cs(abonnement.gitt_av))}<SamtykkeTil>{abonnement.til}</SamtykkeTil>"
-        f"{kode('TypeSamtykke', SAMTYKKE.cs('1'))}{ja_nei('Samtykkeverdi', ja=abonnement.pa)}</Samtykke>"
+        f"{kode('SamtykkeGittAv', koder.SAMTYKKE_GITT_AV.cs(abonnement.gitt_av))}"
+        f"<SamtykkeTil>{abonnement.til}</SamtykkeTil>{kode('TypeSamtykke', koder.SAMTYKKE.cs('1'))}"
+        f"{ja_nei('Samtykkeverdi', ja=abonnement.pa)}</Samtykke>"
     )
     return message(hode, koder.MELDINGSTYPE.cs("ERM241"), rekvirent, pasient, payload)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reseptformidler.commands import demo
 from reseptformidler.commands.command import Command
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 DATABASE = "reseptformidler"
 SWEEP_PAUSE = timedelta(minutes=5)
+RELAY_SECONDS = 0.1
+RECEIVERS = "receivers.toml"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +50,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="more certificate authorities (*.pem); repeatable",
     )
+    parser.add_argument(
+        "--receiver-port",
+        type=int,
+        metavar="PORT",
+        help="port of the sandbox's receivers (one above --port if it is free; 0: any free one)",
+    )
+    demo.refuse_argument(parser)
     parser.add_argument("--no-demo", action="store_true", help="serve at once, without playing the demonstration")
 
 
@@ -78,7 +88,7 @@ def _reset(base: Path) -> None:
     """Only what `dev` itself keeps is deleted, whatever else stands in the folder."""
     import shutil
 
-    for name in ("postgresql", "pki", "kek"):
+    for name in ("postgresql", "pki", "kek", RECEIVERS):
         path = base / name
         if path.is_dir():
             shutil.rmtree(path)
@@ -102,12 +112,62 @@ async def _serve(given: argparse.Namespace, base: Path, url: Callable[[str], str
         async with service.listening() as port:
             address = f"http://127.0.0.1:{port}"
             _say("Listening", f"on {address}")
-            status = 0 if given.no_demo else await _demo(address, pki, clock)
-            if not status:
-                _say("Serving", f"on {address} until Ctrl-C; next: reseptformidler sandbox --help")
-                await stopped.wait()
+            async with _delivering(given, service, address, clock) as mottak:
+                status = 0 if given.no_demo else await demo.played(address, pki, clock, demo.SCENARIO, mottak)
+                if not status:
+                    _say("Serving", f"on {address} until Ctrl-C; next: reseptformidler demo --list")
+                    await stopped.wait()
         sweeping.cancel()
     return status
+
+
+@asynccontextmanager
+async def _delivering(
+    given: argparse.Namespace, service: Service, address: str, clock: Callable[[], datetime]
+) -> AsyncIterator[str]:
+    """The sandbox's receivers, and a relay that delivers to them; gives their address."""
+    import asyncio
+
+    from reseptformidler import app
+
+    file, stopped = service.settings.receivers, asyncio.Event()
+    assert file is not None
+    async with _receiving(given, address, clock) as mottak:
+        file.write_text(f'[[mottaker]]  # written anew at each start\nurl = "{mottak}"\n', "utf-8")
+        _say("Receivers", f"on {mottak}: what the service sends others")
+        async with app.relaying(service.pool, service.settings, clock) as relay:
+            relaying = asyncio.create_task(relay.run(stopped))
+            try:
+                yield mottak
+            finally:
+                stopped.set()
+                await relaying
+
+
+@asynccontextmanager
+async def _receiving(given: argparse.Namespace, address: str, clock: Callable[[], datetime]) -> AsyncIterator[str]:
+    from reseptformidler.app import StartError
+
+    port = given.receiver_port if given.receiver_port is not None else _receiver_port(given.port)
+    async with AsyncExitStack() as stack:
+        try:
+            mottak = await stack.enter_async_context(demo.mottak_of(given, address, clock).listening(port))
+        except OSError as error:
+            raise StartError(f"--receiver-port {port}: {error.strerror}") from None
+        yield mottak
+
+
+def _receiver_port(port: int) -> int:
+    """Where `demo` looks for receivers; any free port (0) if that one is taken, so that `dev` works everywhere."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", demo.beside(port)))
+        except OSError:
+            return 0
+    return demo.beside(port)
 
 
 def _clock(start: datetime | None) -> Callable[[], datetime]:
@@ -189,6 +249,8 @@ def _settings(given: argparse.Namespace, base: Path, url: str, pki: Pki) -> Sett
         registers=tuple(given.registers),
         port=given.port,
         leave_seconds=0,
+        receivers=base / RECEIVERS,
+        relay_seconds=RELAY_SECONDS,
     )
 
 
@@ -211,20 +273,6 @@ async def _sweep_again(service: Service, clock: Callable[[], datetime]) -> None:
             logger.error("round_failed", error=type(error).__name__, where=where(error))
 
 
-async def _demo(address: str, pki: Pki, clock: Callable[[], datetime]) -> int:
-    from reseptformidler.client.answer import NoAnswer
-    from reseptformidler.client.soap import Client
-    from reseptformidler.sandbox.demo import DemoFailed, play
-
-    try:
-        async with Client(address) as client:
-            await play(client, pki, clock, print)
-    except (DemoFailed, NoAnswer, OSError) as error:
-        print(f"     demo FAILED: {error}")
-        return 1
-    return 0
-
-
 def _say(what: str, detail: str) -> None:
     print(f"{what:<20} {detail}", flush=True)
 
@@ -235,7 +283,8 @@ COMMAND = Command(
     arguments,
     run,
     description="""Start a real PostgreSQL, migrate it, load synthetic registers and a test PKI, serve on 127.0.0.1,
-prove it by playing one prescription from M1 to M10 through the service's own interface, and go on serving.
+deliver what is owed to the sandbox's receivers, prove it by playing one prescription from M1 to M10 through the
+service's own interface, and go on serving.
 
 Works as root and as a normal user, and keeps everything in one folder. Never for real patients.""",
 )

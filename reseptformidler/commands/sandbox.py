@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reseptformidler.client.sign import Card
     from reseptformidler.sandbox.pki import Pki
 
-EXAMPLES = ("m1", "m5", "m91", "m93", "m10", "mv")
+EXAMPLES = ("m1", "m3", "m41", "m5", "m91", "m93", "m95", "m97", "m911", "m921", "m10", "m15", "m241", "m271", "mv")
 
 
 def data_dir_argument(parser: argparse.ArgumentParser) -> None:
@@ -50,12 +50,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _example_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("type", choices=EXAMPLES, help="which message")
-    parser.add_argument("--resept-id", default="", help="of the prescription that m5, m93, m10 speak of (a new UUID)")
+    parser.add_argument(
+        "--resept-id", default="", help="of the prescription that it speaks of, if it does (a new UUID)"
+    )
     parser.set_defaults(do=_example)
 
 
 def _sign_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="an M1 or M5; an old signature is replaced")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a prescriber's message; an old signature is replaced")
     parser.add_argument("--new", action="store_true", help="write a new MsgId and the GenDate of now first")
     parser.set_defaults(do=_sign)
 
@@ -85,23 +87,9 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _example(given: argparse.Namespace) -> int:
-    from reseptformidler.client import melding, rekvirent, utleverer
-    from reseptformidler.client.head import Hode
-    from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, SYSTEM, som_utleverer
-    from reseptformidler.sandbox.varer import TABLETT
+    from reseptformidler.sandbox.examples import examples
 
-    lege, apotek, person = LEGER[0].rekvirent, som_utleverer(APOTEK[0]), PERSONER[0]
-    resept_id, talk = given.resept_id or str(uuid4()), str(uuid4())
-    first = Hode(uuid4(), datetime.now(UTC))
-    later = Hode(uuid4(), datetime.now(UTC), talk, talk)
-    made: dict[str, Callable[[], bytes]] = {
-        "m1": lambda: rekvirent.m1(first, lege, person, rekvirent.Resept(TABLETT)),
-        "m5": lambda: rekvirent.m5(first, lege, person, rekvirent.Tilbakekalling(resept_id)),
-        "m91": lambda: utleverer.m91(first, apotek, utleverer.Sok(fnr=person.ident)),
-        "m93": lambda: utleverer.m93(later, apotek, resept_id),
-        "m10": lambda: utleverer.m10(later, apotek, person, utleverer.Rapport(resept_id, TABLETT)),
-        "mv": lambda: melding.mv(first, apotek.virksomhet, SYSTEM),
-    }
+    made = examples(given.resept_id or str(uuid4()), uuid4(), uuid4(), datetime.now(UTC))
     _put(made[given.type]())
     return 0
 
@@ -174,13 +162,15 @@ async def _sent(url: str, octets: bytes) -> Answer:
     from reseptformidler.client.soap import Client
     from reseptformidler.wire.msghead import payload_namespace, read_head
     from reseptformidler.wire.parse import parse
+    from reseptformidler.wire.soap import SERVICES
 
     root = parse(octets)
     type_ = meldinger.meant(read_head(root), payload_namespace(root))
     if type_ is None:
         raise NoAnswer("no operation carries a message of this type")
+    service, operation = type_.operations[0]
     async with Client(url) as client:
-        return await client.call(*type_.operations[0], octets)
+        return await (client.call(service, operation, octets) if service in SERVICES else client.deliver(octets))
 
 
 def _put(octets: bytes) -> None:

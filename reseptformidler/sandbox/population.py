@@ -262,34 +262,42 @@ PERSONER = tuple(person(n) for n in range(20))
 """Ordinary patients, with fødselsnummer."""
 MED_DNR = tuple(_med_dnr(n) for n in range(4))
 UTEN_NUMMER = tuple(_uten_nummer(n) for n in range(4))
-BARN = tuple(_barn(n) for n in range(4))
+BARN = tuple(_barn(n) for n in range(8))
 
 
 def _registrert(number: int, one: Pasient) -> Registrert:
-    """A patient whose fastlege is the next doctor, not the one of the patient's own number."""
-    lege = LEGER[(number + 1) % len(LEGER)]
-    names = {"fornavn": one.fornavn, "etternavn": one.etternavn}
-    return Registrert((one.ident,), fastlege=lege.helsepersonell.hpr, fastlege_her=lege.kontor.her, **names)
+    """A patient whose fastlege is the doctor after the one of the patient's own number."""
+    lege = LEGER[number + 1]
+    return Registrert(
+        numre=(one.ident,),
+        fastlege=lege.helsepersonell.hpr,
+        fastlege_her=lege.kontor.her,
+        fornavn=one.fornavn,
+        etternavn=one.etternavn,
+    )
 
 
-def _forelder(number: int, *, foreldreansvar: bool = True) -> Forelder:
-    return Forelder(PERSONER[number].ident, foreldreansvar)
+def _foreldre(far: Pasient, mor: Pasient, *, fars_ansvar: bool = True) -> tuple[Forelder, ...]:
+    return Forelder(far.ident, fars_ansvar), Forelder(mor.ident, foreldreansvar=True)
 
 
 TIDLIGERE_NUMMER = _fnr(PERSONER[12].fdato, PERSONER[12].kjonn, day_offset=40)
-"""The D-number that a patient had before a fødselsnummer."""
-_SAERLIGE_PERSONER: dict[Pasient, dict[str, Any]] = {
-    PERSONER[10]: {"gradert": True},
-    PERSONER[12]: {"numre": (PERSONER[12].ident, TIDLIGERE_NUMMER)},
-    PERSONER[13]: {"sperret": frozenset({LEGER[3].helsepersonell.hpr})},
-    BARN[0]: {"foreldre": (_forelder(10), _forelder(11))},
-    BARN[1]: {"foreldre": (_forelder(16, foreldreansvar=False), _forelder(17))},
-    BARN[2]: {"foreldre": (_forelder(4), _forelder(5))},
-    BARN[3]: {"foreldre": (_forelder(4), _forelder(5))},
+"""The D-number that a patient had before the fødselsnummer."""
+SAERLIGE_PERSONER: dict[str, tuple[Pasient, dict[str, Any]]] = {
+    "adressesperret": (PERSONER[10], {"gradert": True}),
+    "med tidligere nummer": (PERSONER[12], {"numre": (PERSONER[12].ident, TIDLIGERE_NUMMER)}),
+    "har sperret en lege": (PERSONER[13], {"sperret": frozenset({LEGER[3].helsepersonell.hpr})}),
+    "barn": (BARN[7], {"foreldre": _foreldre(PERSONER[4], PERSONER[5])}),
+    "barn av adressesperret": (BARN[6], {"foreldre": _foreldre(PERSONER[10], PERSONER[11])}),
+    "barn av en med foreldreansvar": (
+        BARN[5],
+        {"foreldre": _foreldre(PERSONER[16], PERSONER[17], fars_ansvar=False)},
+    ),
 }
-"""Who has a protected address, a former number, a blocked doctor, parents."""
+"""Patients with something about them in the person register, each by what it is."""
+_SAERLIGE_FELT = {one.ident: fields for one, fields in SAERLIGE_PERSONER.values()}
 REGISTRERTE = tuple(
-    replace(_registrert(number, one), **_SAERLIGE_PERSONER.get(one, {}))
+    replace(_registrert(number, one), **_SAERLIGE_FELT.get(one.ident, {}))
     for number, one in enumerate((*PERSONER, *MED_DNR, *BARN))
 )
 """The patients with a national number, as the person register and the fastlege register have them."""

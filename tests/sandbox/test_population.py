@@ -19,6 +19,8 @@ from reseptformidler.sandbox.population import (
     PUBLISERTE_LEGER,
     SAERLIGE_AKTORER,
     SAERLIGE_LEGER,
+    SAERLIGE_PERSONER,
+    TIDLIGERE_NUMMER,
     UTEN_NUMMER,
     person,
     refnumre,
@@ -111,3 +113,25 @@ def test_those_with_something_about_them() -> None:
     assert not SAERLIGE_AKTORER["deaktivert legekontor"].aktiv
     plain = [population.LEGEKONTOR[0], population.APOTEK[0], population.BANDASJISTER[0]]
     assert all(one.aktiv and one.godkjent and one.cpa and not one.svartelistet for one in plain)
+
+
+def test_what_the_person_register_knows() -> None:
+    """All with a national number, each with a fastlege; a former number leads to the present one."""
+    people = (*PERSONER, *MED_DNR, *BARN)
+    known = registers().personer([*(one.ident for one in people), TIDLIGERE_NUMMER])
+    assert len(known) == len(people) + 1
+    assert all(one.fastlege is not None and one.etternavn for one in known.values())
+    assert known[TIDLIGERE_NUMMER].nummer != TIDLIGERE_NUMMER
+    assert TIDLIGERE_NUMMER in known[known[TIDLIGERE_NUMMER].nummer].numre
+    of = {name: known[one.ident] for name, (one, _) in SAERLIGE_PERSONER.items()}
+    assert of["adressesperret"].gradert
+    assert len(of["har sperret en lege"].sperret) == 1
+    assert [(one.foreldreansvar, one.gradert) for one in of["barn"].foreldre] == [(True, False)] * 2
+    assert [one.gradert for one in of["barn av adressesperret"].foreldre] == [True, False]
+    assert [one.foreldreansvar for one in of["barn av en med foreldreansvar"].foreldre] == [False, True]
+
+
+def test_the_authorities_of_the_sandbox() -> None:
+    """They are who applications and reports are sent to."""
+    assert registers().legemiddelverket == population.LEGEMIDDELVERKET
+    assert registers().kjernejournal == population.KJERNEJOURNAL

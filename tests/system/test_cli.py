@@ -21,9 +21,10 @@ from lxml import etree
 from reseptformidler import __version__
 from reseptformidler.__main__ import main
 from reseptformidler.app import StartError
+from reseptformidler.client.utleverer import Sok
 from reseptformidler.commands import COMMANDS
+from reseptformidler.commands.sandbox import EXAMPLES
 from reseptformidler.reasons import ALL
-from reseptformidler.sandbox.messages import Sok
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.sandbox.population import PERSONER
 from reseptformidler.store.keys import new_kek_line
@@ -98,7 +99,7 @@ def test_codes(run: Run) -> None:
     assert {line["state"] for line in lines} <= {"implemented", "planned", "not_applicable"}
 
 
-@pytest.mark.parametrize("type_", ["m1", "m5", "m91", "m93", "m10", "mv"])
+@pytest.mark.parametrize("type_", EXAMPLES)
 def test_examples_are_valid(run: Run, tmp_path: Path, type_: str) -> None:
     """What `sandbox example` prints is in order by `validate`."""
     status, example, _ = run("sandbox", "example", type_)
