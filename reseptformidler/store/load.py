@@ -92,7 +92,7 @@ class Loaded:
         if not needs.kort_dokumenter:
             return {}
         rows = [row for card in cards for row in self.kort_dokumenter.get(card["resept_id"], ())]
-        return {r["msg_id"]: self.encoder.open_kort_dokument(r["kort_id"], r["msg_id"], r["dokument"]) for r in rows}
+        return {r["msg_id"]: self.encoder.open_kort_dokument(r["resept_id"], r["msg_id"], r["dokument"]) for r in rows}
 
     def seen(self, needs: Needs) -> tuple[Seen, ...]:
         """What a search found, key by key, for the primary to compare."""
@@ -159,8 +159,9 @@ async def _load_documents(connection: Connection, loaded: Loaded, needs: Sequenc
         documents = await fetch(connection, "load.dokumenter", sorted(documented))
         loaded.dokumenter = {key: list(some) for key, some in groupby(documents, itemgetter("resept_id"))}
     if cards := {row["resept_id"] for need in needs if need.kort_dokumenter for row in loaded.cards(need)}:
-        held = sorted(await fetch(connection, "load.kort_dokumenter", sorted(cards)), key=itemgetter("kort_id"))
-        loaded.kort_dokumenter = {key: list(some) for key, some in groupby(held, itemgetter("kort_id"))}
+        held = await fetch(connection, "load.kort_dokumenter", sorted(cards))
+        loaded.kort |= {row["pasient"]: row for row in held}
+        loaded.kort_dokumenter = {key: list(some) for key, some in groupby(held, itemgetter("resept_id"))}
 
 
 async def _unused_numbers(connection: Connection, encoder: Encoder, count: int) -> tuple[str, ...]:

@@ -33,8 +33,9 @@ WHERE k.parter @> ARRAY[$1::text] AND (
 );
 
 -- name: load.kort_dokumenter
--- The messages that cards hold.
-SELECT kort_id, msg_id, dokument FROM pasientkort_dokument WHERE kort_id = ANY ($1::uuid[]);
+-- The messages that cards hold, with the cards as they are at the same moment: a list may be replaced between two reads.
+SELECT k.kort_id AS resept_id, k.versjon, k.pasient, k.innhold, d.msg_id, d.dokument
+FROM pasientkort k JOIN pasientkort_dokument d USING (kort_id) WHERE k.kort_id = ANY ($1::uuid[]) ORDER BY k.kort_id;
 
 -- name: load.taken_refnr
 -- Those of some reference numbers that were issued before.

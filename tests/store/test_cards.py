@@ -15,6 +15,7 @@ import pytest
 from reseptformidler.domain.decision import Decision, Endret, Hendelse, Needs, RefNr, Tilstand
 from reseptformidler.domain.ident import is_refnr
 from reseptformidler.domain.pasientkort import Kortsteg, Libmelding, Pasientkort
+from reseptformidler.store import load, queries
 from reseptformidler.store.batch import Batcher, Item, OtherBytes, Stored
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.seal import Sealer
@@ -196,3 +197,23 @@ async def test_another_senders_msg_id_makes_no_card(batcher: Batcher) -> None:
     other = replace(card_message(OTHER_FNR, msg_id=first.msg_id), sender="8100009", sha256=b"other")
     assert isinstance(await batcher.submit(other), OtherBytes)
     assert (await seen(batcher, Needs(kort=(OTHER_FNR,)))).kort == ()
+
+
+async def test_a_list_that_is_replaced_between_two_reads(
+    batcher: Batcher, pool: Pool, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks is shown a card and the messages that this card holds, never those of another version."""
+    first, second = card_message(holds=True), card_message(holds=True)
+    await batcher.submit(first)
+    other, original = Batcher(pool, sealer), queries.fetch
+
+    async def fetch(connection: queries.Connection, name: str, *arguments: object) -> list[asyncpg.Record]:
+        if name == "load.kort_dokumenter":
+            monkeypatch.setattr(load, "fetch", original)
+            await other.submit(second)
+        return await original(connection, name, *arguments)
+
+    monkeypatch.setattr(load, "fetch", fetch)
+    shown = await seen(batcher, Needs(kort=(FNR,), kort_dokumenter=True))
+    await other.close()
+    assert [one.msg_id for one in shown.kort[0].meldinger] == list(shown.dokumenter) == [second.msg_id]
