@@ -9,8 +9,8 @@ from lxml import etree
 
 from reseptformidler.client.parter import Virksomhet
 from reseptformidler.domain import koder
-from reseptformidler.domain.hode import Ident, Kode
-from reseptformidler.wire.apprec import NAMESPACE
+from reseptformidler.domain.hode import Ident, Kode, Organisation
+from reseptformidler.wire.apprec import NAMESPACE, hcp
 from reseptformidler.wire.element import kode, simple
 from reseptformidler.wire.msghead import read_head
 
@@ -25,13 +25,13 @@ def apprec(
     `gen_date` has a time zone. Raises wire.parse.Unreadable: the original is no MsgHead, and so has no receipt.
     """
     head = read_head(etree.fromstring(original, _PARSER))
-    ours = (_ident(mottaker.enh, "ENH"), _ident(mottaker.her, "HER"))
+    ours = Organisation(mottaker.navn, (_ident(mottaker.enh, "ENH"), _ident(mottaker.her, "HER")))
     return (
         f'<?xml version="1.0" encoding="utf-8"?>\n<AppRec xmlns="{NAMESPACE}">'
         f"{kode('MsgType', koder.MELDINGSTYPE.cs('APPREC'))}<MIGversion>1.0 2004-11-21</MIGversion>"
         f"<GenDate>{gen_date.isoformat()}</GenDate><Id>{apprec_id}</Id>"
-        f"<Sender>{_party(mottaker.navn, ours)}</Sender>"
-        f"<Receiver>{_party(head.sender.name, head.sender.idents)}</Receiver>"
+        f"<Sender>{hcp(ours)}</Sender>"
+        f"<Receiver>{hcp(head.sender)}</Receiver>"
         f"{kode('Status', koder.STATUS_APPREC.cs('2' if feil else '1'))}{''.join(kode('Error', one) for one in feil)}"
         f"<OriginalMsgId>{kode('MsgType', head.type)}<IssueDate>{head.gen_date_text}</IssueDate>"
         f"{simple('Id', head.msg_id_text)}</OriginalMsgId></AppRec>"
@@ -40,17 +40,3 @@ def apprec(
 
 def _ident(value: str, kind: str) -> Ident:
     return Ident(value, koder.ORGANISASJON_ID.cs(kind))
-
-
-def _party(name: str, idents: tuple[Ident, ...]) -> str:
-    """An institution; its first identifier is the main one."""
-    first, *others = idents
-    additional = "".join(
-        f"<AdditionalId>{simple('Id', one.id)}{kode('Type', _cs(one.type))}</AdditionalId>" for one in others
-    )
-    main = f"{simple('Id', first.id)}{kode('TypeId', _cs(first.type))}"
-    return f"<HCP><Inst>{simple('Name', name)}{main}{additional}</Inst></HCP>"
-
-
-def _cs(kind: Kode) -> Kode:
-    return Kode(kind.v, kind.dn)

@@ -25,13 +25,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer message: its type (list 8279) with display name, its payload and the attached messages, as bytes.
+    """An answer message: its type (list 8279), its payload and the attached messages, as bytes.
 
     `payload` is one XML element without declaration; each attachment is a whole message, not yet in base64.
     """
 
     type: str
-    dn: str
     payload: bytes
     attachments: tuple[bytes, ...] = ()
     compressed: bool = False

@@ -24,10 +24,8 @@ def mulige_doble(resepter: Iterable[Resept], dag: date) -> dict[UUID, tuple[UUID
     for one in open_ones:
         for name in _names(one):
             alike[name].append(one.resept_id)
-    doubles = {
-        one.resept_id: dict.fromkeys(other for name in _names(one) for other in alike[name]) for one in open_ones
-    }
-    return {one: tuple(other for other in others if other != one) for one, others in doubles.items() if len(others) > 1}
+    found = {one.resept_id: dict.fromkeys(each for name in _names(one) for each in alike[name]) for one in open_ones}
+    return {one: tuple(each for each in doubles if each != one) for one, doubles in found.items() if len(doubles) > 1}
 
 
 def _open(resept: Resept, dag: date) -> bool:

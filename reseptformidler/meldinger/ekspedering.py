@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from reseptformidler.domain.aktor import Aktortype, Facts
+from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Finding
 from reseptformidler.domain.resept import Resept, Status
 from reseptformidler.reasons import reason
@@ -12,7 +12,7 @@ from reseptformidler.reasons import reason
 
 def er_bandasjist(facts: Facts) -> bool:
     """Whether the sender is a bandasjist: it sees and gets Varegruppe A alone (C4)."""
-    return facts.avsender is not None and facts.avsender.type is Aktortype.BANDASJIST
+    return facts.avsender is not None and facts.avsender.bandasjist
 
 
 def holdt_av_annen(resept: Resept, her: str, hvor: str) -> Finding | None:

@@ -1,7 +1,8 @@
-"""Which prescriptions those who ask for lists may see (M9.5, M9.5KJ, M9.7)."""
+"""Which prescriptions those who ask may see (M9.1, M9.5, M9.5KJ, M9.7, M9.11, M9NA1, M9NA3)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from reseptformidler.domain.aktor import Facts
@@ -14,6 +15,11 @@ def finnes(resept: Resept, dag: date, *, alle: bool) -> bool:
     if resept.status is not Status.EKSPEDERBAR:
         return alle
     return resept.las is not None or resept.utloper >= dag
+
+
+def nyeste_forst(resepter: Iterable[Resept]) -> list[Resept]:
+    """In the order of every list."""
+    return sorted(resepter, key=lambda resept: (resept.forskrivningsdato, resept.mottatt), reverse=True)
 
 
 def med_m1(tilstand: Tilstand) -> list[Resept]:

@@ -30,9 +30,8 @@ from reseptformidler.wire.parse import Unreadable
 from reseptformidler.wire.parse import parse as les_xml
 
 ROOT = "LegemidlerIBruk"
-ERESEPT, PAPIRRESEPT, UTEN_RESEPT = "E", "P", "U"
+_ERESEPT, _PAPIRRESEPT, _UTEN_RESEPT = "E", "P", "U"
 """List 7491."""
-
 MAX_TAGS = 50_000
 """Occurrences of `<` in all that stands as base64. Each document has its own bound (wire.parse); a list has many."""
 _OPPFORING = "EnkeltoppforingLIB"
@@ -69,7 +68,7 @@ class Legemiddelliste:
     @property
     def eresepter(self) -> tuple[UUID, ...]:
         """The prescriptions that were sent as M1, each once."""
-        ids = (read_uuid(one.resept_id) for one in self.oppforinger if one.type == ERESEPT)
+        ids = (read_uuid(one.resept_id) for one in self.oppforinger if one.type == _ERESEPT)
         return tuple(dict.fromkeys(one for one in ids if one is not None))
 
 
@@ -113,9 +112,9 @@ def _dok(octets: bytes) -> etree._Element | None:
 
 def _resept_id_mangler(one: Oppforing) -> bool:
     """X2: an e-prescription by the M1's MsgId, a paper prescription by any id."""
-    if one.type == ERESEPT:
+    if one.type == _ERESEPT:
         return read_uuid(one.resept_id) is None
-    return one.type == PAPIRRESEPT and not one.resept_id
+    return one.type == _PAPIRRESEPT and not one.resept_id
 
 
 def _samme_resept(liste: Legemiddelliste) -> bool:
@@ -135,7 +134,7 @@ def _annen_vare(one: Oppforing) -> bool:
 def _kosttilskudd_paa_resept(one: Oppforing) -> bool:
     """X4: food supplements are prescribed by nobody."""
     groups = one.dok.iter("{*}Reseptgruppe") if one.dok is not None else ()
-    return one.type != UTEN_RESEPT and any(group.get("V") == _KOSTTILSKUDD for group in groups)
+    return one.type != _UTEN_RESEPT and any(group.get("V") == _KOSTTILSKUDD for group in groups)
 
 
 def _like_id(liste: Legemiddelliste) -> bool:
@@ -145,7 +144,7 @@ def _like_id(liste: Legemiddelliste) -> bool:
 
 def _ja_nei(liste: Legemiddelliste) -> bool:
     svar = (liste.vikar, *(one.i_multidose for one in liste.oppforinger))
-    return any(kode is not None and kode.v not in koder.JA_NEI for kode in svar)
+    return any(map(koder.JA_NEI.lacks, svar))
 
 
 def _hver(kode: int, hvor: str, feil: Callable[[Oppforing], bool], kilde: str) -> Rule:
@@ -169,7 +168,7 @@ REGLER: tuple[Rule, ...] = (
     *PASIENT,
     _hver(320, "Id", lambda one: read_uuid(one.id) is None, "X1"),
     krav(315, f"{_OPPFORING}/Id", lambda m, _: _like_id(m.content), kilde="X1"),
-    _hver(235, "Type", lambda one: one.type not in (ERESEPT, PAPIRRESEPT, UTEN_RESEPT), "X2"),
+    _hver(235, "Type", lambda one: one.type not in koder.TYPE_RESEPT, "X2"),
     _hver(320, "ReseptId", _resept_id_mangler, "X2"),
     krav(320, f"{_OPPFORING}/ReseptId", lambda m, _: _samme_resept(m.content), kilde="X3"),
     _hver(320, "ReseptDokLegemiddelB64", _annen_vare, "X4"),
@@ -192,8 +191,9 @@ def needs(m: Mottatt, facts: Facts) -> Needs:
 def resept_funn(m: Mottatt, tilstand: Tilstand, facts: Facts) -> Iterator[Finding]:
     """What is wrong with the prescriptions that are here: locked (L10), another patient's, not the M1's text (X5)."""
     kjente = numre(m, facts)
+    doks = {r.resept_id: _m1_dok(tilstand.dokumenter[r.resept_id]) for r in tilstand.resepter}
     for one in m.content.oppforinger:
-        resept_id = read_uuid(one.resept_id) if one.type == ERESEPT else None
+        resept_id = read_uuid(one.resept_id) if one.type == _ERESEPT else None
         resept = tilstand.resept(resept_id) if resept_id is not None else None
         if resept is None:
             continue
@@ -201,7 +201,7 @@ def resept_funn(m: Mottatt, tilstand: Tilstand, facts: Facts) -> Iterator[Findin
             yield Finding(reason(239), f"{_OPPFORING}/ReseptId")
         elif resept.pasient.ident not in kjente:
             yield Finding(reason(320), f"{_OPPFORING}/ReseptId")
-        elif not _lik(one.dok, _m1_dok(tilstand.dokumenter[resept.resept_id])):
+        elif not _lik(one.dok, doks[resept.resept_id]):
             yield Finding(reason(320), f"{_OPPFORING}/ReseptDokLegemiddelB64")
 
 

@@ -77,7 +77,7 @@ RULES = (
     _krav(66, f"{_UL}/Avsluttet", lambda r: not r.utlevert and r.avsluttet is not None and r.avsluttet.v == "1", "U4"),
     _krav(67, f"{_UL}/Intervensjon", lambda r: not r.utlevert and r.intervensjon, "U4"),
     _krav(124, "Utleveringsrapport/Kanselleringskode", lambda r: not r.utlevert and r.annullering, "U4"),
-    _krav(230, f"{_UL}/Avsluttet", lambda r: r.avsluttet is not None and r.avsluttet.v not in koder.JA_NEI),
+    _krav(230, f"{_UL}/Avsluttet", lambda r: koder.JA_NEI.lacks(r.avsluttet)),
     _krav(356, _UL, lambda r: r.utlevert and r.vare is None),
     _krav(264, _UL, lambda r: r.utlevert and r.vare is not None and r.vare.form not in UTLEVERES),
     _krav(265, f"{_UL}/*/Antall", _bad_quantity, "U13"),
@@ -90,7 +90,7 @@ RULES = (
     _krav(
         320,
         "Utleveringsrapport/Kanselleringskode",
-        lambda r: r.kansellering is not None and (r.kansellering.v not in koder.KANSELLERING or r.papirresept is True),
+        lambda r: koder.KANSELLERING.lacks(r.kansellering) or (r.kansellering is not None and r.papirresept is True),
         "Q10",
     ),
     _krav(320, "Utleveringsrapport/Papirresept", lambda r: r.papirresept is False, "U7"),

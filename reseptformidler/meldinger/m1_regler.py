@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Aktor, Aktortype, Facts
+from reseptformidler.domain.aktor import Aktor, Facts
 from reseptformidler.domain.decision import Finding
 from reseptformidler.domain.hode import Patient
 from reseptformidler.domain.ident import is_dnr, is_orgnr, is_person_number, is_refnr
@@ -49,7 +49,7 @@ def _uten_fdato(kode: int, brutt: Callable[[Patient, M1], bool], kilde: str) -> 
 PASIENT: tuple[Rule, ...] = (
     _pas(162, "/GivenName", lambda p, _: not p.given_name, "P7"),
     _pas(163, "/FamilyName", lambda p, _: not p.family_name, "P7"),
-    _pas(170, "/Sex", lambda p, _: p.sex is not None and p.sex.v not in koder.KJONN, "7419/170"),
+    _pas(170, "/Sex", lambda p, _: koder.KJONN.lacks(p.sex), "7419/170"),
     _pas(
         115,
         "/Ident",
@@ -106,7 +106,7 @@ def _hjemmel_legemiddel(r: M1) -> bool:
 
 def _hjemmel_handelsvare(r: M1, vare: Handelsvare) -> bool:
     """§5 for consumables, §6 for nutrition (C1, C2)."""
-    if vare.form == "Brystprotese" or (r.ref_hjemmel is not None and r.ref_hjemmel.v not in koder.REFUSJONSHJEMMEL):
+    if vare.form == "Brystprotese" or koder.REFUSJONSHJEMMEL.lacks(r.ref_hjemmel):
         return False
     av_gruppe = vare.prod_gruppe.v[:1] if vare.prod_gruppe is not None else ""
     paragraf = {"MedForbMatr": "5", "Naringsmiddel": "6"}.get(vare.form, av_gruppe)
@@ -132,7 +132,7 @@ INNHOLD: tuple[Rule, ...] = (
     _resept(
         274,
         "RefHjemmel",
-        lambda r: r.ref_hjemmel is not None and r.ref_hjemmel.v not in koder.REFUSJONSHJEMMEL,
+        lambda r: koder.REFUSJONSHJEMMEL.lacks(r.ref_hjemmel),
         "7419/274",
     ),
     _resept(262, "ReseptDokLegemiddel/RefHjemmel", _hjemmel_legemiddel, "D1"),
@@ -148,7 +148,7 @@ INNHOLD: tuple[Rule, ...] = (
         "7419/277",
     ),
     _leg(310, "RefKode", _refusjonskode_ufullstendig, "7419/310"),
-    _leg(291, "BytteresRekvirent", lambda v: v.bytteres is not None and v.bytteres.v not in koder.JA_NEI, "D7"),
+    _leg(291, "BytteresRekvirent", lambda v: koder.JA_NEI.lacks(v.bytteres), "D7"),
     _leg(210, "Forskrivning", lambda v: v.forskrivning.reseptgruppe == "K", "D4"),
     _leg(259, "Forskrivning/Legemiddeldose", lambda v: v.forskrivning.form == "Legemiddeldose", "D9"),
     _handel(263, "RefHjemmel", _hjemmel_handelsvare, "C1, C2"),
@@ -245,9 +245,7 @@ EKSPANM: tuple[Rule, ...] = (
     _mottaker(129, "Utleverer", lambda a, _r, _e: not (a.aktiv and a.godkjent), "E1"),
     _mottaker(304, "Utleverer", lambda a, _r, _e: a.svartelistet, "E1, E9"),
     _mottaker(130, "OrgNrUtleverer", lambda a, _r, e: not a.utleverer or e.orgnr not in (a.enh, a.lok), "E3"),
-    _mottaker(
-        118, "Utleverer", lambda a, r, _e: a.type is Aktortype.BANDASJIST and isinstance(r.vare, Legemiddel), "E2"
-    ),
+    _mottaker(118, "Utleverer", lambda a, r, _e: a.bandasjist and isinstance(r.vare, Legemiddel), "E2"),
 )
 
 REGLER: tuple[Rule, ...] = (*PASIENT, *INNHOLD, MINSTEKRAV, *EKSPANM)

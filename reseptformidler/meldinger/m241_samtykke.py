@@ -25,10 +25,6 @@ from reseptformidler.meldinger.rapportering import senere_mottaker
 from reseptformidler.wire import innhold
 from reseptformidler.wire.m242 import svar_samtykke
 
-SAMTYKKE_GITT_AV = frozenset("123456789")
-"""List 7456."""
-UTLEVERINGSMELDING = "1"
-"""List 7455, which has no other value."""
 _INGEN = Patient()
 _UTEN, _MED = "uten", "med"
 """What the history says of a card: without or with a subscription of this doctor."""
@@ -123,7 +119,7 @@ def _endret(kort: Pasientkort, abonnement: tuple[Abonnement, ...], steg: Kortste
 
 
 def _svart(begrunnelse: str = "") -> Decision:
-    return Decision(reply=Reply("ERM242", koder.MELDINGSTYPE.navn["ERM242"], svar_samtykke(begrunnelse)))
+    return Decision(reply=Reply("ERM242", svar_samtykke(begrunnelse)))
 
 
 def _pasient(m: Mottatt) -> Patient:
@@ -135,20 +131,16 @@ def _uten_gyldig_nummer(m: Mottatt, _: Facts) -> bool:
     return not numre or not all(map(is_person_number, numre))
 
 
-def _ukjent_svar(m: Mottatt, _: Facts) -> bool:
-    return m.content.verdi is not None and m.content.verdi.v not in koder.JA_NEI
-
-
 REGLER = (
     krav(115, "Patient/Ident", _uten_gyldig_nummer, kilde="HIS 3007 6.1.1"),
     krav(275, "Patient/Ident", lambda m, _: len(pasientens_nummer(m)) > 1),
     krav(162, "Patient/GivenName", lambda m, _: not _pasient(m).given_name, kilde="HIS 3007 6.1.1"),
     krav(163, "Patient/FamilyName", lambda m, _: not _pasient(m).family_name, kilde="HIS 3007 6.1.1"),
     krav(116, "Samtykke/Samtykkeverdi", lambda m, _: m.content.verdi is None, kilde="S1"),
-    krav(230, "Samtykke/Samtykkeverdi", _ukjent_svar, kilde="S3"),
-    krav(320, "Samtykke/SamtykkeGittAv", lambda m, _: m.content.gitt_av.v not in SAMTYKKE_GITT_AV, kilde="S3"),
+    krav(230, "Samtykke/Samtykkeverdi", lambda m, _: koder.JA_NEI.lacks(m.content.verdi), kilde="S3"),
+    krav(320, "Samtykke/SamtykkeGittAv", lambda m, _: koder.SAMTYKKE_GITT_AV.lacks(m.content.gitt_av), kilde="S3"),
     krav(320, "Samtykke/SamtykkeTil", lambda m, _: m.content.til is None, kilde="S3"),
-    krav(320, "Samtykke/TypeSamtykke", lambda m, _: m.content.type.v != UTLEVERINGSMELDING, kilde="HIS 3007 6.2.1"),
+    krav(320, "Samtykke/TypeSamtykke", lambda m, _: koder.SAMTYKKE.lacks(m.content.type), kilde="HIS 3007 6.2.1"),
 )
 
 M241 = MeldingType(

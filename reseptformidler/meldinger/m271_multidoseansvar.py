@@ -11,7 +11,7 @@ from datetime import date, datetime
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Aktortype, Facts
+from reseptformidler.domain.aktor import Aktor, Aktortype, Facts
 from reseptformidler.domain.decision import Decision, Finding, Hendelse, Needs, Owed, Reply, Tilstand, refused
 from reseptformidler.domain.hode import MsgInfo, Organisation
 from reseptformidler.domain.kalender import norsk_dag
@@ -32,9 +32,6 @@ from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
 from reseptformidler.wire.multidose import m28, m272
-
-REGISTRERING, AVREGISTRERING = "R", "A"
-"""List 7496."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def _kort(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Pasien
 
 def _begynner(m: Mottatt) -> bool:
     registrering: Registrering = m.content
-    return registrering.status == REGISTRERING
+    return registrering.status == "R"
 
 
 def _fra(m: Mottatt) -> date:
@@ -133,7 +130,7 @@ def _endret(
     svar = m272(ansvarlig(foer.leger, dag), ansvarlig(foer.apotek, dag))
     fra, til = ("", her) if _begynner(m) else (her, "")
     return Decision(
-        reply=Reply("ERM272", koder.MELDINGSTYPE.navn["ERM272"], svar),
+        reply=Reply("ERM272", svar),
         kort=nytt,
         hendelser=(Hendelse(nytt.kort_id, nytt.versjon, steg, fra, til),),
         owed=owed,
@@ -148,19 +145,23 @@ def _m28(m: Mottatt, foer: Pasientkort, dag: date) -> tuple[Owed, ...]:
     return (Owed("M28", former.mottaker, None, m.head.msg_id_text, m.samtale, m28(ny), m.head.patient),)
 
 
+def _annen_utleverer(aktor: Aktor | None) -> bool:
+    return aktor is not None and aktor.utleverer and aktor.type is not Aktortype.APOTEK
+
+
 REGLER: tuple[Rule, ...] = (
     *lib.PASIENT,
-    krav(229, "M271/Status", lambda m, _: m.content.status not in (REGISTRERING, AVREGISTRERING)),
+    krav(229, "M271/Status", lambda m, _: m.content.status not in koder.REGISTRERING),
     krav(320, "M271/GjelderFra", lambda m, _: m.content.gjelder_fra is None),
 )
 IKKE_APOTEK = krav(
     388,
     "Sender/Organisation",
-    lambda _, facts: facts.avsender is not None and facts.avsender.type is Aktortype.BANDASJIST,
+    lambda _, facts: _annen_utleverer(facts.avsender),
     kilde="X12",
     needs_facts=True,
 )
-"""A bandasjist packs no multidose."""
+"""A bandasjist packs no multidose, and a net pharmacy has the pharmacy that it belongs to."""
 
 
 def _type(

@@ -48,7 +48,7 @@ def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, _now: datetime) -> Dec
     numre = tilstand.ledige_refnr
     assert len(numre) == m.content.antall
     return Decision(
-        reply=Reply("ERM42", koder.MELDINGSTYPE.navn["ERM42"], referansenummer(numre)),
+        reply=Reply("ERM42", referansenummer(numre)),
         issued=tuple(RefNr(nummer, _hpr(m)) for nummer in numre),
     )
 

@@ -18,7 +18,7 @@ from reseptformidler.domain.livslop import Fase, Steg
 from reseptformidler.domain.resept import Resept, Tilbakekalt
 from reseptformidler.meldinger import avsender
 from reseptformidler.meldinger.krav import krav
-from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
+from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, pasientens_nummer
 from reseptformidler.meldinger.rapportering import kvittering, owed_recall, senere_mottaker
 from reseptformidler.reasons import reason
 from reseptformidler.wire import innhold
@@ -63,7 +63,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
     resept = tilstand.resept(tilbakekalling.resept_id) if tilbakekalling.resept_id is not None else None
     if resept is None:
         return refused(Finding(reason(12), "Tilbakekalling/ReseptId"))
-    funn = (*_feil_pasient(m, resept), *_uten_rett(m, resept, facts))
+    funn = (*_feil_pasient(m, resept, facts), *_uten_rett(m, resept, facts))
     if funn:
         return refused(*funn)
     neste = livslop.step(resept, Steg.TILBAKEKALT, now, tilbakekalt=_tilbakekalt(m, now))
@@ -94,11 +94,13 @@ def _tilbakekalt(m: Mottatt, now: datetime) -> Tilbakekalt:
     )
 
 
-def _feil_pasient(m: Mottatt, resept: Resept) -> Iterator[Finding]:
-    """A head that names another person recalls the wrong prescription. No published code says it better than 320."""
-    pasient = m.head.patient
-    oppgitt = (pasient.ident("FNR") or pasient.ident("DNR")) if pasient is not None else ""
-    if oppgitt and resept.pasient.ident and oppgitt != resept.pasient.ident:
+def _feil_pasient(m: Mottatt, resept: Resept, facts: Facts) -> Iterator[Finding]:
+    """A head that names another person recalls the wrong prescription. No published code says it better than 320.
+
+    A person who was given a new number is the same under either.
+    """
+    ident = resept.pasient.ident
+    if ident and any(ident not in facts.numre(oppgitt) for oppgitt in pasientens_nummer(m)):
         yield Finding(reason(320), "Patient/Ident")
 
 
@@ -145,10 +147,7 @@ REGLER = (
     krav(
         115,
         "Patient/Ident",
-        lambda m, _: (
-            m.head.patient is not None
-            and any(i.type.v in ("FNR", "DNR") and not is_person_number(i.id) for i in m.head.patient.idents)
-        ),
+        lambda m, _: not all(map(is_person_number, pasientens_nummer(m))),
         kilde="P8",
     ),
 )

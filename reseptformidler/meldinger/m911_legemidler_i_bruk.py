@@ -5,14 +5,13 @@ A prescriber, an utleverer and Kjernejournal ask by operations of their own, und
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Aktor, Aktortype, Facts
+from reseptformidler.domain.aktor import Facts
 from reseptformidler.domain.decision import Decision, Needs, Reply, Tilstand
 from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_person_number
@@ -20,6 +19,7 @@ from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.pasientkort import ansvarlig
 from reseptformidler.domain.resept import Resept
 from reseptformidler.meldinger import avsender
+from reseptformidler.meldinger.ekspedering import er_bandasjist
 from reseptformidler.meldinger.innsyn import finnes, sperrede_numre
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, Rule
@@ -47,7 +47,8 @@ class Sporsmal:
     """InklReseptinfo; the answer of 2021 has no place for them."""
     med_m25: bool
     """InklM25Meldinger in 2021; before, they are always answered with."""
-    komprimert: bool
+    komprimering: int
+    """Above 0 the lists are compressed."""
 
 
 def parse(payload: etree._Element) -> Sporsmal:
@@ -59,7 +60,7 @@ def parse(payload: etree._Element) -> Sporsmal:
         samtykke=innhold.kode(payload, "Samtykke"),
         med_resepter=innhold.sann(payload, "InklReseptinfo") is True,
         med_m25=svar_i != M912_2021 or innhold.sann(payload, "InklM25Meldinger") is True,
-        komprimert=(innhold.desimal(payload, "Komprimering") or 0) > 0,
+        komprimering=int(innhold.text(payload, "Komprimering") or 0),
     )
 
 
@@ -79,17 +80,18 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
     lister: tuple[bytes, ...] = ()
     if kort is not None and sporsmal.med_m25:
         lister = tuple(tilstand.dokumenter[one.msg_id] for one in kort.meldinger)
+    komprimert = sporsmal.komprimering > 0
     svar = LegemidlerIBruk(
         numre,
         siste=str(kort.siste.msg_id) if kort is not None and kort.siste is not None else "",
         lege=ansvarlig(kort.leger, dag) if kort is not None else None,
         apotek=ansvarlig(kort.apotek, dag) if kort is not None else None,
         resepter=[resept for resept in tilstand.resepter if _vist(resept, dag)],
-        meldinger=() if sporsmal.komprimert else lister,
+        meldinger=() if komprimert else lister,
     )
-    vedlegg = lister if sporsmal.komprimert else ()
-    dn, payload = koder.MELDINGSTYPE.navn["ERM912"], m912(sporsmal.svar_i, svar)
-    return Decision(reply=Reply("ERM912", dn, payload, vedlegg, compressed=sporsmal.komprimert))
+    vedlegg = lister if komprimert else ()
+    payload = m912(sporsmal.svar_i, svar)
+    return Decision(reply=Reply("ERM912", payload, vedlegg, compressed=komprimert))
 
 
 def _vist(resept: Resept, dag: date) -> bool:
@@ -97,26 +99,17 @@ def _vist(resept: Resept, dag: date) -> bool:
     return finnes(resept, dag, alle=False) and not resept.last and not resept.vergereservert
 
 
-def _reseptinfo(*, nektet: Callable[[Aktor], bool]) -> Rule:
-    """X18: pharmacies only."""
-    return krav(
-        388,
-        "M911/InklReseptinfo",
-        lambda m, facts: m.content.med_resepter and facts.avsender is not None and nektet(facts.avsender),
-        kilde="X18",
-        needs_facts=True,
-    )
-
-
-def _samtykke(m: Mottatt) -> bool:
-    samtykke: Kode | None = m.content.samtykke
-    return samtykke is not None and samtykke.v not in koder.JA_NEI
-
-
 RULES: tuple[Rule, ...] = (
     krav(115, "M911/Fnr", lambda m, _: not is_person_number(m.content.fnr), kilde="P8"),
-    krav(230, "M911/Samtykke", lambda m, _: _samtykke(m)),
+    krav(230, "M911/Samtykke", lambda m, _: koder.JA_NEI.lacks(m.content.samtykke)),
+    krav(267, "M911/Komprimering", lambda m, _: m.content.komprimering < 0, kilde="Q14"),
 )
+UTEN_RESEPTER = krav(388, "M911/InklReseptinfo", lambda m, _: m.content.med_resepter, kilde="X18")
+"""Prescriptions are for pharmacies only."""
+IKKE_BANDASJIST = krav(
+    388, "Sender/Organisation", lambda _, facts: er_bandasjist(facts), kilde="C4, HIS 3009 6.1", needs_facts=True
+)
+"""The lists are of drugs; a dispenser asks as the pharmacy that it is, by its konsesjon."""
 SPERRET = krav(364, "M911/Fnr", lambda m, facts: m.content.fnr in sperrede_numre(facts), kilde="B1", needs_facts=True)
 
 
@@ -143,18 +136,18 @@ M911_KJERNEJOURNAL = _type(
     ("Rekvirent", "M9_11kj"),
     Avsendertype.KJERNEJOURNAL,
     *avsender.KJERNEJOURNAL,
-    _reseptinfo(nektet=lambda _: True),
+    UTEN_RESEPTER,
 )
 M911_UTLEVERER = _type(
     ("Utleverer", "M9_11"),
     Avsendertype.UTLEVERER,
     *avsender.UTLEVERER,
-    _reseptinfo(nektet=lambda aktor: aktor.type is Aktortype.BANDASJIST),
+    IKKE_BANDASJIST,
 )
 M911_REKVIRENT = _type(
     ("Rekvirent", "M9_11"),
     Avsendertype.REKVIRENT,
     *avsender.FORESPORRENDE,
     SPERRET,
-    _reseptinfo(nektet=lambda _: True),
+    UTEN_RESEPTER,
 )

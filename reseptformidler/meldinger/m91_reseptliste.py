@@ -16,9 +16,10 @@ from reseptformidler.domain.decision import Decision, Needs, Nodsok, Reply, Tils
 from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.ident import is_person_number, is_refnr
 from reseptformidler.domain.kalender import norsk_dag
-from reseptformidler.domain.resept import Pasient, Resept, Status
+from reseptformidler.domain.resept import Pasient, Resept
 from reseptformidler.meldinger.avsender import UTLEVERER
 from reseptformidler.meldinger.ekspedering import er_bandasjist
+from reseptformidler.meldinger.innsyn import finnes, nyeste_forst
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.wire import innhold
@@ -89,19 +90,10 @@ def _no_key(m: Mottatt, _: Facts) -> bool:
     return sok.nodsok and sok.fdato is None and not sok.fornavn and not sok.etternavn
 
 
-def _arsak(m: Mottatt, _: Facts) -> bool:
-    arsak: Kode | None = m.content.arsak
-    return arsak is not None and arsak.v not in koder.NODSOK_ARSAK
-
-
-def _ja_nei(m: Mottatt, _: Facts) -> bool:
-    return any(kode.v not in koder.JA_NEI for _, kode in m.content.ja_nei)
-
-
 RULES = (
     krav(60, _ROOT, _no_key, kilde="Q3"),
-    krav(80, f"{_ROOT}/Arsak", _arsak, kilde="Q3"),
-    krav(230, _ROOT, _ja_nei),
+    krav(80, f"{_ROOT}/Arsak", lambda m, _: koder.NODSOK_ARSAK.lacks(m.content.arsak), kilde="Q3"),
+    krav(230, _ROOT, lambda m, _: any(koder.JA_NEI.lacks(kode) for _, kode in m.content.ja_nei)),
 )
 
 
@@ -119,23 +111,15 @@ def needs(m: Mottatt, facts: Facts) -> Needs:
 def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """The list, newest first; nothing changes by being looked at."""
     sok: Sok = m.content
-    funnet = [
+    funnet = nyeste_forst(
         resept
         for resept in tilstand.resepter
-        if _listed(resept, norsk_dag(now), alle=sok.ja("AlleResepter"))
+        if finnes(resept, norsk_dag(now), alle=sok.ja("AlleResepter"))
         and _sought(resept, sok, facts)
         and _visible(resept, sok, bandasjist=er_bandasjist(facts))
-    ]
-    funnet.sort(key=lambda resept: (resept.forskrivningsdato, resept.mottatt), reverse=True)
+    )
     status = "" if funnet else _status(sok)
-    return Decision(reply=Reply("ERM92", koder.MELDINGSTYPE.navn["ERM92"], reseptliste(sok.svar_i, status, funnet)))
-
-
-def _listed(resept: Resept, dag: date, *, alle: bool) -> bool:
-    """Q1, Q2: E and U, all others on demand. What has expired is deleted (K3), even if the sweep has yet to do it."""
-    if resept.status is not Status.EKSPEDERBAR:
-        return alle
-    return resept.las is not None or resept.utloper >= dag
+    return Decision(reply=Reply("ERM92", reseptliste(sok.svar_i, status, funnet)))
 
 
 def _sought(resept: Resept, sok: Sok, facts: Facts) -> bool:

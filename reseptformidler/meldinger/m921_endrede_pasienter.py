@@ -64,7 +64,7 @@ def decide(m: Mottatt, tilstand: Tilstand, _facts: Facts, _now: datetime) -> Dec
     endret = (kort for kort in tilstand.kort if kort.endret > etter or her in kort.registrerte)
     pasienter = sorted(kort.numre or (kort.ident,) for kort in endret)
     payload = m922(m.content.svar_i, pasienter)
-    return Decision(reply=Reply("ERM922", koder.MELDINGSTYPE.navn["ERM922"], payload))
+    return Decision(reply=Reply("ERM922", payload))
 
 
 RULES: tuple[Rule, ...] = (

@@ -61,15 +61,10 @@ def _refnr(m: Mottatt, _: Facts) -> bool:
     return bool(m.content.refnr) and not is_refnr(m.content.refnr)
 
 
-def _unknown_cause(m: Mottatt, _: Facts) -> bool:
-    kansellering: Kode | None = m.content.kansellering
-    return kansellering is not None and kansellering.v not in koder.KANSELLERING
-
-
 RULES = (
     krav(272, "M93/ReseptId", _no_uuid),
     krav(161, "M93/RefNr", _refnr, kilde="L2"),
-    krav(320, "M93/Kansellering", _unknown_cause, kilde="Q10"),
+    krav(320, "M93/Kansellering", lambda m, _: koder.KANSELLERING.lacks(m.content.kansellering), kilde="Q10"),
 )
 
 
@@ -119,7 +114,6 @@ def _answer(resept: Resept, tilstand: Tilstand) -> Reply:
     utlevert = [u for u in tilstand.utleveringer if u.resept_id == resept.resept_id and u.annullert_av is None]
     return Reply(
         type="ERM94",
-        dn=koder.MELDINGSTYPE.navn["ERM94"],
         payload=reseptnedlasting(resept, _egenandel(utlevert)),
         attachments=(tilstand.dokumenter[resept.resept_id], *(tilstand.dokumenter[u.msg_id] for u in utlevert)),
     )

@@ -23,7 +23,7 @@ from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.resept import Resept
 from reseptformidler.domain.utlevert import Utlevert, utlevert
 from reseptformidler.meldinger.avsender import FORESPORRENDE
-from reseptformidler.meldinger.innsyn import er_sperret, finnes, med_m1, sperrede_numre
+from reseptformidler.meldinger.innsyn import er_sperret, finnes, med_m1, nyeste_forst, sperrede_numre
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt, pasientens_nummer
 from reseptformidler.reasons import reason
@@ -37,6 +37,10 @@ NAMESPACES = {
     "http://www.kith.no/xmlstds/eresept/m95/2015-05-01": M96_2015,
 }
 """The namespace of a question and that of its answer: the same date."""
+
+
+FLEST_DOBLE = 20
+"""How many doubles of one prescription are named: a text has no more than 4000 characters (7419/351)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,16 @@ def parse(payload: etree._Element) -> Sok:
     )
 
 
+def _annen_pasient(m: Mottatt, facts: Facts) -> bool:
+    """The head of the answer repeats the patient of the question: nobody else's list may stand under it."""
+    fnr = m.content.fnr
+    return is_person_number(fnr) and any(fnr not in facts.numre(number) for number in pasientens_nummer(m))
+
+
 RULES = (
+    krav(320, "Patient/Ident", _annen_pasient, kilde="HIS 3003 6.1", needs_facts=True),
     krav(60, "M95", lambda m, _: not m.content.fnr and not m.content.refnr, kilde="Q4"),
-    krav(230, "M95", lambda m, _: any(code.v not in koder.JA_NEI for code in m.content.ja_nei)),
+    krav(230, "M95", lambda m, _: any(map(koder.JA_NEI.lacks, m.content.ja_nei))),
     krav(267, "M95/Komprimering", lambda m, _: m.content.komprimering < 0, kilde="Q14"),
 )
 
@@ -101,8 +112,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
     sok: Sok = m.content
     kjente = [r for r in med_m1(tilstand) if _sought(r, sok, facts) and not er_sperret(r, facts)]
     apne = [r for r in kjente if _open(r, sok)]
-    vist = [r for r in apne if finnes(r, norsk_dag(now), alle=sok.alle)]
-    vist.sort(key=lambda r: (r.forskrivningsdato, r.mottatt), reverse=True)
+    vist = nyeste_forst(r for r in apne if finnes(r, norsk_dag(now), alle=sok.alle))
     reservert = bool(sperrede_numre(facts))
     if reservert and not vist and sok.svar_i == M96_2015:
         return refused(Finding(reason(358), "M95/Fnr"))  # this version's list has no place for the block
@@ -154,7 +164,6 @@ def _answer(m: Mottatt, liste: Liste, tilstand: Tilstand, dag: date) -> Reply:
     resepter = [element.resept for element in liste.elementer]
     return Reply(
         type="ERM96",
-        dn=koder.MELDINGSTYPE.navn["ERM96"],
         payload=reseptliste(sok.svar_i, liste),
         attachments=tuple(tilstand.dokumenter[r.resept_id] for r in resepter),
         compressed=0 < sok.komprimering <= len(resepter),
@@ -172,7 +181,8 @@ def _annotations(resepter: Sequence[Resept], dag: date) -> tuple[str, ...]:
 
 
 def _annotation(others: Sequence[UUID]) -> str:
-    return f"Mulig dobbeltresept: samme virkestoff eller vare som {', '.join(map(str, others))}." if others else ""
+    named = ", ".join(map(str, others[:FLEST_DOBLE]))
+    return f"Mulig dobbeltresept: samme virkestoff eller vare som {named}." if others else ""
 
 
 M95 = MeldingType(

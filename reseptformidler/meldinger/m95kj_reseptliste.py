@@ -17,7 +17,7 @@ from reseptformidler.domain.decision import Decision, Needs, Reply, Tilstand
 from reseptformidler.domain.ident import is_person_number
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.meldinger.avsender import KJERNEJOURNAL
-from reseptformidler.meldinger.innsyn import finnes, med_m1
+from reseptformidler.meldinger.innsyn import finnes, med_m1, nyeste_forst
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.wire import innhold
@@ -46,12 +46,10 @@ def needs(m: Mottatt, facts: Facts) -> Needs:
 
 def decide(_m: Mottatt, tilstand: Tilstand, _facts: Facts, now: datetime) -> Decision:
     """The list, newest first, with the M1s in its order."""
-    funnet = [r for r in med_m1(tilstand) if not r.last and finnes(r, norsk_dag(now), alle=False)]
-    funnet.sort(key=lambda r: (r.forskrivningsdato, r.mottatt), reverse=True)
+    dag = norsk_dag(now)
+    funnet = nyeste_forst(r for r in med_m1(tilstand) if not r.last and finnes(r, dag, alle=False))
     m1 = tuple(tilstand.dokumenter[r.resept_id] for r in funnet)
-    return Decision(
-        reply=Reply("ERM96", koder.MELDINGSTYPE.navn["ERM96"], reseptliste_kjernejournal(funnet), attachments=m1)
-    )
+    return Decision(reply=Reply("ERM96", reseptliste_kjernejournal(funnet), attachments=m1))
 
 
 M95KJ = MeldingType(

@@ -59,14 +59,9 @@ def parse(payload: etree._Element) -> Sok:
     )
 
 
-def _samtykke(m: Mottatt, _: Facts) -> bool:
-    samtykke: Kode | None = m.content.samtykke
-    return samtykke is not None and samtykke.v not in koder.JA_NEI
-
-
 RULES = (
     krav(272, "M97/ReseptId", lambda m, _: m.content.resept_id is None),
-    krav(230, "M97/Samtykke", _samtykke),
+    krav(230, "M97/Samtykke", lambda m, _: koder.JA_NEI.lacks(m.content.samtykke)),
     krav(267, "M97/Komprimering", lambda m, _: m.content.komprimering < 0, kilde="Q14"),
 )
 
@@ -130,7 +125,6 @@ def _reply(m: Mottatt, answer: bytes, reports: tuple[Remade, ...] = ()) -> Reply
     sok: Sok = m.content
     return Reply(
         type="ERM98",
-        dn=koder.MELDINGSTYPE.navn["ERM98"],
         payload=answer,
         compressed=0 < sok.komprimering <= len(reports),
         patient=m.head.patient,

@@ -17,6 +17,7 @@ from reseptformidler.domain.decision import Decision, Needs, Reply, Tilstand
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.resept import Resept
 from reseptformidler.meldinger import nettkunde
+from reseptformidler.meldinger.innsyn import finnes, nyeste_forst
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.wire import innhold
@@ -80,12 +81,11 @@ def needs(m: Mottatt, facts: Facts) -> Needs:
 def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decision:
     """The list, newest first; nothing changes by being looked at."""
     dag = norsk_dag(now)
-    funnet = [r for r in tilstand.resepter if nettkunde.er_aktuell(r, dag) and _visible(r, m, facts)]
-    funnet.sort(key=lambda resept: (resept.forskrivningsdato, resept.mottatt), reverse=True)
+    funnet = nyeste_forst(r for r in tilstand.resepter if finnes(r, dag, alle=False) and _visible(r, m, facts))
     skjermet = nettkunde.er_skjermet(m, facts)
     payload = reseptliste(m.content.svar_i, [] if skjermet else funnet)
     patient = m.head.patient if skjermet else nettkunde.navngitt(m, facts)
-    return Decision(reply=Reply("ERM9NA2", koder.MELDINGSTYPE.navn["ERM9NA2"], payload, patient=patient))
+    return Decision(reply=Reply("ERM9NA2", payload, patient=patient))
 
 
 def _visible(resept: Resept, m: Mottatt, facts: Facts) -> bool:

@@ -18,6 +18,7 @@ from reseptformidler.domain.decision import Decision, Finding, Needs, Reply, Til
 from reseptformidler.domain.kalender import norsk_dag
 from reseptformidler.domain.utlevert import utlevert
 from reseptformidler.meldinger import nettkunde
+from reseptformidler.meldinger.innsyn import finnes
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Avsendertype, MeldingType, Mottatt
 from reseptformidler.reasons import reason
@@ -55,7 +56,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
     resept = tilstand.resept(m.content.resept_id)
     if resept is None or nettkunde.er_skjermet(m, facts) or not nettkunde.kan_vises(resept, m, facts):
         return refused(Finding(reason(1), "M9NA3/ReseptId"))
-    if not nettkunde.er_aktuell(resept, norsk_dag(now)):
+    if not finnes(resept, norsk_dag(now), alle=False):
         return refused(Finding(reason(41), "M9NA3/ReseptId"))
     gitt = [u for u in tilstand.utleveringer if u.resept_id == resept.resept_id and u.annullert_av is None]
     answer = utvidet(
@@ -64,7 +65,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         next((u.egenandel for u in reversed(gitt) if u.egenandel), ()),
         utlevert(gitt),
     )
-    reply = Reply("ERM9NA4", koder.MELDINGSTYPE.navn["ERM9NA4"], answer, patient=nettkunde.navngitt(m, facts))
+    reply = Reply("ERM9NA4", answer, patient=nettkunde.navngitt(m, facts))
     return Decision(reply=reply)
 
 

@@ -19,7 +19,7 @@ from reseptformidler.domain.aktor import Aktortype, Facts, Forelder
 from reseptformidler.domain.hode import Patient
 from reseptformidler.domain.ident import birth_date, is_person_number
 from reseptformidler.domain.kalender import norsk_dag
-from reseptformidler.domain.resept import Resept, Status
+from reseptformidler.domain.resept import Resept
 from reseptformidler.meldinger.avsender import UTLEVERER
 from reseptformidler.meldinger.krav import krav
 from reseptformidler.meldinger.melding import Mottatt, Rule, pasientens_nummer
@@ -68,13 +68,9 @@ def kan_vises(resept: Resept, m: Mottatt, facts: Facts) -> bool:
     assert facts.avsender is not None
     if resept.vergereservert and not _er_pasienten(m, facts):
         return False
-    apotek = bool(facts.avsender.ako)
-    return resept.pasient.ident in facts.numre(pasient(m)) and (apotek or resept.vare.varegruppe == "A")
-
-
-def er_aktuell(resept: Resept, dag: date) -> bool:
-    """N7: E or U; what has expired is deleted (K3), even if the sweep has yet to do it."""
-    return resept.status is Status.EKSPEDERBAR and (resept.las is not None or resept.utloper >= dag)
+    if facts.avsender.bandasjist and resept.vare.varegruppe != "A":
+        return False
+    return resept.pasient.ident in facts.numre(pasient(m))
 
 
 def _er_pasienten(m: Mottatt, facts: Facts) -> bool:

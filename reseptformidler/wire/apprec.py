@@ -41,7 +41,7 @@ def render(
     named = head.receiver if head.receiver.name.strip() and head.receiver.idents else service
     markup = (
         f"{_OPENING}<GenDate>{written_time(now)}</GenDate><Id>{apprec_id}</Id>"
-        f"<Sender>{_hcp(named)}</Sender><Receiver>{_ROLE}{_hcp(head.sender)}</Receiver>"
+        f"<Sender>{hcp(named)}</Sender><Receiver>{_ROLE}{hcp(head.sender)}</Receiver>"
         f"{kode('Status', _ACCEPTED if accepted else _REFUSED)}{''.join(map(_error, findings))}"
         f"<OriginalMsgId>{kode('MsgType', Kode(head.type.v, head.type.dn))}"
         f"<IssueDate>{_issued(head, now)}</IssueDate>{simple('Id', head.msg_id_text) or simple('Id', UNKNOWN)}"
@@ -61,7 +61,8 @@ def _error(finding: Finding) -> str:
     return kode("Error", Kode(reason.code, reason.text, reason.system, told))
 
 
-def _hcp(organisation: Organisation) -> str:
+def hcp(organisation: Organisation) -> str:
+    """A party of a receipt, with its departments and people."""
     people = _professionals(organisation)
     main, others = _main_ident(organisation.idents, ("ENH", "HER"))
     inner = (

@@ -25,6 +25,11 @@ def simple(name: str, value: str) -> str:
     return f"<{name}>{text(value)}</{name}>" if value.strip(" \t\r\n") else ""
 
 
+def pq(name: str, value: tuple[str, str] | None) -> str:
+    """A measured amount, its number and unit as they stood, as markup; or nothing."""
+    return f'<{name} V="{attribute(value[0])}" U="{attribute(value[1])}"/>' if value is not None else ""
+
+
 def kode(name: str, value: Kode | None) -> str:
     """A CS or CV as markup, or nothing."""
     if value is None or not value.v:

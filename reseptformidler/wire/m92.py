@@ -13,7 +13,7 @@ from reseptformidler.domain import koder
 from reseptformidler.domain.hode import Address, Kode
 from reseptformidler.domain.kalender import med_sone
 from reseptformidler.domain.resept import Pasient, Resept, Vare
-from reseptformidler.wire.element import attribute, kode, simple
+from reseptformidler.wire.element import kode, pq, simple
 
 FK1 = "http://www.kith.no/xmlstds/felleskomponent1"
 M92_2013 = "http://www.kith.no/xmlstds/eresept/m92/2013-10-08"
@@ -44,6 +44,11 @@ def navn_utleverer(resept: Resept) -> str:
     return ekspanm.navn if ekspanm is not None and ekspanm.binder else ""
 
 
+def kode_uten_ot(name: str, value: Kode | None) -> str:
+    """A code as it came, without its OT."""
+    return kode(name, replace(value, ot="") if value is not None and value.ot else value)
+
+
 def reseptinfo(resept: Resept, *, bruk: bool, namespace: str = "") -> str:
     """One prescription; `namespace` where it stands alone in another message (M9.12)."""
     pasient, vare = resept.pasient, resept.vare
@@ -57,19 +62,19 @@ def reseptinfo(resept: Resept, *, bruk: bool, namespace: str = "") -> str:
             simple("Nr", vare.nr),
             simple("NavnFormStyrke", vare.navn_form_styrke),
             kode("EndretFarmasoyt", koder.JA_NEI.cs("1" if resept.endret_farmasoyt else "2")),
-            _kode("RefHjemmel", vare.ref_hjemmel),
+            kode_uten_ot("RefHjemmel", vare.ref_hjemmel),
             f"<ReseptId>{resept.resept_id}</ReseptId>",
             kode("Status", koder.STATUS_RESEPT.cs(resept.vist_status)),
             simple("MerknadTilbakekalling", merknad_tilbakekalling(resept)),
             simple("NavnUtleverer", navn_utleverer(resept)),
             simple("RefNr", resept.refnr),
-            _kode("ProdGruppe", vare.prod_gruppe),
+            kode_uten_ot("ProdGruppe", vare.prod_gruppe),
             _ident(pasient),
             _state(resept),
             simple("Bruksomrade", vare.bruksomrade),
             _quantity(vare),
             simple("TidligsteUtlevering", med_sone(resept.tidligste_utlevering) if resept.tidligste_utlevering else ""),
-            _kode("Bruk", vare.bruk) if bruk else "",
+            kode_uten_ot("Bruk", vare.bruk) if bruk else "",
             "</Reseptinfo>",
         )
     )
@@ -110,15 +115,12 @@ def _state(resept: Resept) -> str:
 def _quantity(vare: Vare) -> str:
     package = ""
     if vare.pakningsstr and vare.enhet_pakning is not None:
-        package = simple("Pakningsstr", vare.pakningsstr) + _kode("EnhetPakning", vare.enhet_pakning)
-    mengde = ""
-    if vare.mengde is not None:
-        mengde = f'<Mengde V="{attribute(vare.mengde[0])}" U="{attribute(vare.mengde[1])}"/>'
+        package = simple("Pakningsstr", vare.pakningsstr) + kode_uten_ot("EnhetPakning", vare.enhet_pakning)
     return "".join(
         (
             f"<Antall>{vare.antall:f}</Antall>" if vare.antall is not None else "",
             package,
-            mengde,
+            pq("Mengde", vare.mengde),
             f"<Reiterasjon>{vare.reiterasjon}</Reiterasjon>" if vare.reiterasjon else "",
         )
     )
@@ -127,18 +129,13 @@ def _quantity(vare: Vare) -> str:
 def _address(address: Address) -> str:
     inner = "".join(
         (
-            _kode("fk1:Type", address.type),
+            kode_uten_ot("fk1:Type", address.type),
             simple("fk1:StreetAdr", address.street),
             simple("fk1:PostalCode", address.postal_code),
             simple("fk1:City", address.city),
             simple("fk1:Postbox", address.postbox),
-            _kode("fk1:County", address.county),
-            _kode("fk1:Country", address.country),
+            kode_uten_ot("fk1:County", address.county),
+            kode_uten_ot("fk1:Country", address.country),
         )
     )
     return f"<Address>{inner}</Address>" if inner else ""
-
-
-def _kode(name: str, value: Kode | None) -> str:
-    """A code as it came, without its OT."""
-    return kode(name, replace(value, ot="") if value is not None and value.ot else value)

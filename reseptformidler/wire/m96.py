@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
 from uuid import UUID
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.kalender import NORGE, med_sone
+from reseptformidler.domain.kalender import med_sone
 from reseptformidler.domain.resept import Resept, Tilbakekalt
 from reseptformidler.domain.utlevert import Utlevert
-from reseptformidler.wire.element import attribute, kode, simple
+from reseptformidler.wire.element import kode, simple
 from reseptformidler.wire.m92 import navn_utleverer
 from reseptformidler.wire.msghead import written_time
+from reseptformidler.wire.utlevering import utlevering
 
 M96_2015 = "http://www.kith.no/xmlstds/eresept/m96/2015-05-01"
 M96_2018 = "http://www.ehelse.no/xmlstds/eresept/m96/2018-07-01"
@@ -86,7 +86,7 @@ def _listeelement(namespace: str, element: Element) -> str:
             kode("Status", koder.STATUS_RESEPT.cs(resept.vist_status)),
             kode("StatusSoknadSlv", koder.SOKNAD_SLV.cs(resept.soknad_slv) if resept.soknad_slv else None),
             recall,
-            *(_utlevering(item, resept) for item in element.utlevert),
+            *(utlevering(item, resept, nr="Varenr") for item in element.utlevert),
             "</Listeelement>",
         )
     )
@@ -113,28 +113,3 @@ def _recall(recall: Tilbakekalt) -> str:
     when, why = written_time(recall.tidspunkt), kode("Arsak", koder.ARSAK_TILBAKEKALLING.cs(recall.arsak.v))
     note = simple("Merknad", recall.merknad)
     return f"<Tilbakekalling><Tidspunkt>{when}</Tidspunkt>{why}{note}</Tilbakekalling>"
-
-
-def _utlevering(item: Utlevert, resept: Resept) -> str:
-    """What an older release stored has no name of what was dispensed: then that of what was prescribed."""
-    prescribed = resept.vare.navn_form_styrke or resept.vare.legemiddelblanding
-    size = ""
-    if item.pakningsstr is not None:
-        value, unit = item.pakningsstr
-        size = f'<Pakningsstr V="{attribute(value)}" U="{attribute(unit)}"/>'
-    return "".join(
-        (
-            "<Utlevering>",
-            simple("Varenr", item.varenr),
-            simple("NavnFormStyrke", item.navn or prescribed),
-            size,
-            f"<AntallPakningerUtlevertTotalt>{item.totalt:f}</AntallPakningerUtlevertTotalt>",
-            f"<AntallPakningerUtlevertSiste>{item.siste:f}</AntallPakningerUtlevertSiste>",
-            f"<TidspunktSisteUtlevering>{_begin_of(item.dato)}</TidspunktSisteUtlevering></Utlevering>",
-        )
-    )
-
-
-def _begin_of(dag: date) -> str:
-    """An M10 tells the day alone; its first moment in Norway stands for it."""
-    return written_time(datetime(dag.year, dag.month, dag.day, tzinfo=NORGE))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.hode import Kode
 from reseptformidler.domain.kalender import med_sone
 from reseptformidler.domain.resept import Resept, Vare
-from reseptformidler.wire.element import attribute, kode, simple
-from reseptformidler.wire.m92 import navn_utleverer
+from reseptformidler.wire.element import kode, pq, simple
+from reseptformidler.wire.m92 import kode_uten_ot, navn_utleverer
 
 M9NA2_2023 = "http://www.kith.no/xmlstds/eresept/m9na2/2023-10-01"
 
@@ -38,7 +36,7 @@ def _reseptinfo(resept: Resept, *, nytt: bool) -> str:
             kode("StatusSoknadSlv", koder.SOKNAD_SLV.cs(resept.soknad_slv) if resept.soknad_slv else None),
             _dato("SisteUtlevering", resept.siste_utlevering),
             kode("MetodeEkspedering", koder.METODE_EKSPEDERING.cs(metode) if metode else None),
-            _kode("RefHjemmel", vare.ref_hjemmel),
+            kode_uten_ot("RefHjemmel", vare.ref_hjemmel),
             _nytt(resept) if nytt else "",
             "</Reseptinfo>",
         )
@@ -47,13 +45,10 @@ def _reseptinfo(resept: Resept, *, nytt: bool) -> str:
 
 def _nytt(resept: Resept) -> str:
     name = simple("NavnUtleverer", navn_utleverer(resept))
-    return f"{_dato('Utloper', resept.utloper)}{name}{_kode('Bruk', resept.vare.bruk)}"
+    return f"{_dato('Utloper', resept.utloper)}{name}{kode_uten_ot('Bruk', resept.vare.bruk)}"
 
 
 def _vare(vare: Vare) -> str:
-    mengde = ""
-    if vare.mengde is not None:
-        mengde = f'<Mengde V="{attribute(vare.mengde[0])}" U="{attribute(vare.mengde[1])}"/>'
     return "".join(
         (
             simple("IdLegemiddelMerkevare", vare.merkevare_id),
@@ -61,10 +56,10 @@ def _vare(vare: Vare) -> str:
             simple("Nr", vare.nr),
             simple("NavnFormStyrke", vare.navn_form_styrke),
             simple("LegemiddelblandingNavn", vare.legemiddelblanding),
-            _kode("ProdGruppe", vare.prod_gruppe),
+            kode_uten_ot("ProdGruppe", vare.prod_gruppe),
             simple("Bruksomrade", vare.bruksomrade),
             f"<Antall>{vare.antall:f}</Antall>" if vare.antall is not None else "",
-            mengde,
+            pq("Mengde", vare.mengde),
             f"<Reiterasjon>{vare.reiterasjon}</Reiterasjon>" if vare.reiterasjon else "",
         )
     )
@@ -72,8 +67,3 @@ def _vare(vare: Vare) -> str:
 
 def _dato(name: str, dag: date | None) -> str:
     return simple(name, med_sone(dag)) if dag is not None else ""
-
-
-def _kode(name: str, value: Kode | None) -> str:
-    """A code as it came, without its OT."""
-    return kode(name, replace(value, ot="") if value is not None else None)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 
 from reseptformidler.domain import koder
 from reseptformidler.domain.hode import Kode
-from reseptformidler.domain.kalender import NORGE
 from reseptformidler.domain.resept import Resept
 from reseptformidler.domain.utlevert import Utlevert
-from reseptformidler.wire.element import attribute, kode, simple
+from reseptformidler.wire.element import kode, simple
 from reseptformidler.wire.m94 import egenandelsperiode
-from reseptformidler.wire.msghead import written_time
+from reseptformidler.wire.utlevering import utlevering
 
 M9NA4 = "http://www.kith.no/xmlstds/eresept/m9na4/2016-06-06"
 _FK1 = "http://www.kith.no/xmlstds/felleskomponent1"
@@ -49,7 +48,7 @@ def utvidet(
             kode("BytteresRekvirent", rekvirert.bytteres),
             kode("Kortdose", rekvirert.kortdose),
             "".join(egenandelsperiode(start, betalt) for start, betalt in perioder),
-            "".join(_utlevering(item, resept) for item in by_day),
+            "".join(utlevering(item, resept, nr="Nr") for item in by_day),
         )
     )
     return f'<M9NA4 xmlns="{M9NA4}" xmlns:fk1="{_FK1}">{inner}</M9NA4>'.encode()
@@ -59,18 +58,3 @@ def _institusjon(resh: str) -> str:
     number = simple("fk1:Id", resh)
     kind = kode("fk1:TypeId", koder.ORGANISASJON_ID.cv("RSH"))
     return f"<InstitusjonsID>{number}{kind}</InstitusjonsID>" if number else ""
-
-
-def _utlevering(item: Utlevert, resept: Resept) -> str:
-    """What an older release stored has no name of what was dispensed: then that of what was prescribed."""
-    prescribed = resept.vare.navn_form_styrke or resept.vare.legemiddelblanding
-    size = ""
-    if item.pakningsstr is not None:
-        size = f'<Pakningsstr V="{attribute(item.pakningsstr[0])}" U="{attribute(item.pakningsstr[1])}"/>'
-    midnight = datetime.combine(item.dato, time(), NORGE)
-    return (
-        f"<Utlevering>{simple('Nr', item.varenr)}{simple('NavnFormStyrke', item.navn or prescribed)}{size}"
-        f"<AntallPakningerUtlevertTotalt>{item.totalt:f}</AntallPakningerUtlevertTotalt>"
-        f"<AntallPakningerUtlevertSiste>{item.siste:f}</AntallPakningerUtlevertSiste>"
-        f"<TidspunktSisteUtlevering>{written_time(midnight)}</TidspunktSisteUtlevering></Utlevering>"
-    )

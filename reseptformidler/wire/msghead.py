@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
@@ -22,12 +21,11 @@ from reseptformidler.domain.hode import (
     Patient,
     TeleCom,
 )
+from reseptformidler.domain.kalender import NORGE
 from reseptformidler.reasons import GENERAL, reason
 from reseptformidler.wire.parse import Unreadable
 
 NAMESPACE = "http://www.kith.no/xmlstds/msghead/2006-05-24"
-OSLO = ZoneInfo("Europe/Oslo")
-"""The zone of a GenDate that names none, and of the times we write."""
 UNKNOWN_TIME = datetime.min.replace(tzinfo=UTC)
 """GenDate where the text is no xs:dateTime; the head's rules refuse it (7419/313)."""
 
@@ -101,12 +99,12 @@ def read_time(text: str) -> datetime | None:
     offset = found.utcoffset() or timedelta()
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR or abs(offset) > _FURTHEST_ZONE:
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=OSLO)
+    return found if found.tzinfo is not None else found.replace(tzinfo=NORGE)
 
 
 def written_time(moment: datetime) -> str:
     """An aware time as an xs:dateTime in Norwegian time, in milliseconds and with its offset."""
-    return moment.astimezone(OSLO).isoformat(timespec="milliseconds")
+    return moment.astimezone(NORGE).isoformat(timespec="milliseconds")
 
 
 def read_uuid(text: str) -> UUID | None:

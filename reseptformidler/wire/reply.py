@@ -35,7 +35,7 @@ def render(*, msg_id: UUID, now: datetime, service: Organisation, head: MsgInfo,
     """The reply to the message with this head, as a UTF-8 document."""
     references = head.msg_id_text, head.ref_to_conversation or head.msg_id_text
     to = service, head.sender.as_receiver(), reply.patient
-    written = _head(Kode(reply.type, reply.dn), msg_id, now, references, to)
+    written = _head(koder.MELDINGSTYPE.cs(reply.type), msg_id, now, references, to)
     attachments = (*reply.attachments, *(_again(each, service) for each in reply.remade))
     annotated = zip(attachments, chain(reply.annotations, repeat("")), strict=False)
     attached = (_container(each, simple("Annotation", note), compressed=reply.compressed) for each, note in annotated)
@@ -82,7 +82,7 @@ def _head(
 
 
 def _container(attachment: bytes, about: str, *, compressed: bool = False) -> bytes:
-    """`about` stands before the RefDoc. With the time left out of the gzip header the same attachment is always the same bytes."""
+    """`about` stands before the RefDoc. gzip is told no time, so that the same attachment is always the same bytes."""
     octets = gzip.compress(attachment, mtime=0) if compressed else attachment
     opening = f'<bas:Base64Container xmlns:bas="{BASE64}">'.encode()
     return b"".join(

@@ -11,7 +11,8 @@ from reseptformidler.domain.resept import Status
 
 SIZES = {
     "1101": 2, "3101": 4, "3401": 9, "7402": 2, "7403": 22, "7404": 4, "7406": 4, "7407": 4, "7408": 9, "7411": 15,
-    "7412": 28, "7413": 4, "7421": 6, "7427": 33, "7436": 5, "7452": 35, "7484": 53, "7500": 5, "7503": 2, "8116": 14,
+    "7412": 28, "7413": 4, "7421": 6, "7427": 33, "7436": 5, "7452": 35, "7455": 1, "7456": 9, "7457": 2, "7458": 3,
+    "7484": 53, "7491": 3, "7496": 2, "7500": 5, "7503": 2, "8116": 14,
     "8258": 3, "8279": 42, "9051": 11, "9060": 32, "9101": 5,
 }  # fmt: skip
 """How many codes each published list has (7403 without article groups, 8279 what the service reads or writes)."""
@@ -36,6 +37,9 @@ def test_what_a_list_does_not_have() -> None:
     """An unknown value is not in the list and makes no code."""
     assert "L" in koder.VAREGRUPPE
     assert "l" not in koder.VAREGRUPPE
+    assert koder.VAREGRUPPE.lacks(Kode("l"))
+    assert not koder.VAREGRUPPE.lacks(Kode("L"))
+    assert not koder.VAREGRUPPE.lacks(None)
     with pytest.raises(KeyError):
         koder.VAREGRUPPE.cs("l")
 

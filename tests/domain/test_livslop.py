@@ -89,7 +89,7 @@ def test_no_step_stands_twice() -> None:
 
 
 def test_what_is_held_or_waits_is_never_deleted() -> None:
-    """Locked or at the authority, a prescription stays (K3, domain.md b.2 #17)."""
+    """Locked or at the authority, a prescription stays, for as long as it takes (K3, U14, domain.md b.2 #17)."""
     slettes = {overgang.fra for overgang in TRANSITIONS if overgang.steg in SLETTINGER}
     assert slettes.isdisjoint({*MED_LAS, Fase.B, Fase.B_T})
     assert slettes == {Fase.E, Fase.A, Fase.X, Fase.R, Fase.R_T, Fase.T}

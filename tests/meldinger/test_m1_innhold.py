@@ -315,7 +315,7 @@ def test_7419_118_ekspanm_drug_not_to_bandasjist() -> None:
 
 
 def test_E_the_way_of_dispatch_is_in_list_7404() -> None:
-    """F, L, M and U are the ways there are."""
+    """F, L, M and U are the ways there are (C6)."""
     maate = [anmodning(MetodeEkspedering=bygg.kode("MetodeEkspedering", v)) for v in "FLMU"]
     skiller(320, maate, anmodning(MetodeEkspedering=bygg.kode("MetodeEkspedering", "X")))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from reseptformidler.domain.aktor import Facts, Person
+from reseptformidler.domain.aktor import Aktortype, Facts, Person
 from reseptformidler.domain.decision import Decision, Hendelse, Needs
 from reseptformidler.domain.hode import Patient
 from reseptformidler.domain.pasientkort import Multidoseansvarlig, Pasientkort
@@ -110,8 +110,9 @@ def test_X11_the_doctors_organisation_has_a_her_id() -> None:
 
 
 def test_7419_388_not_for_this_sender() -> None:
-    """A bandasjist packs no multidose."""
-    skiller(388, fra_apotek(), fra_apotek(aktor=BANDASJIST))
+    """A bandasjist packs no multidose, nor does a net pharmacy."""
+    andre = (BANDASJIST, replace(APOTEK, type=Aktortype.NETTAPOTEK), replace(BANDASJIST, type=Aktortype.NETTAPOTEK))
+    skiller(388, fra_apotek(), [fra_apotek(aktor=aktor) for aktor in andre])
 
 
 def test_X17_prescribers_sign_pharmacies_do_not() -> None:

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from reseptformidler.domain import koder
-from reseptformidler.domain.aktor import Facts
+from reseptformidler.domain.aktor import Facts, Person
 from reseptformidler.domain.decision import Decision, Needs, Owed, Tilstand, Vedlegg
 from reseptformidler.domain.hode import Organisation, Patient
 from reseptformidler.domain.livslop import Fase, fase
@@ -22,6 +22,7 @@ from tests.meldinger import bygg
 from tests.meldinger.bygg import (
     ANNEN_HPR,
     ANNET_FNR,
+    DNR,
     FNR,
     HPR,
     I_FASE,
@@ -229,6 +230,15 @@ def test_a_recall_for_another_patient_is_refused() -> None:
     assert avslag(over(med(annen), bygg.resept())) == ["320"]
     for patient in (pasient(), uten_nummer(), None):
         assert over(med(patient), bygg.resept()).accepted
+
+
+def test_a_former_number_names_the_same_patient() -> None:
+    """Who has got a new number since the prescription was written can have it recalled."""
+    ny = med(pasient(idents=(person_ident("FNR", ANNET_FNR),)))
+    facts = replace(ny.facts, personer={ANNET_FNR: Person((ANNET_FNR, FNR))})
+    assert over(replace(ny, facts=facts), bygg.resept()).accepted
+    to = pasient(idents=(person_ident("FNR", FNR), person_ident("DNR", DNR)))
+    assert avslag(over(med(to), bygg.resept())) == ["320"]
 
 
 def test_the_cause_is_one_of_the_list() -> None:

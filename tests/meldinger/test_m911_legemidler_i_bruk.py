@@ -109,8 +109,14 @@ def test_consent_of_2014_is_of_list_1101() -> None:
 def test_X18_prescriptions_for_pharmacies_only() -> None:
     """InklReseptinfo of anybody else is refused (388); false asks for nothing."""
     ja: Any = {"InklReseptinfo": "true"}
-    andre = [sporsmal(M911_REKVIRENT, **ja), sporsmal(M911_KJERNEJOURNAL, **ja), sporsmal(aktor=BANDASJIST, **ja)]
+    andre = [sporsmal(M911_REKVIRENT, **ja), sporsmal(M911_KJERNEJOURNAL, **ja)]
     skiller(388, (sporsmal(**ja), sporsmal(M911_REKVIRENT, InklReseptinfo="0")), andre)
+
+
+def test_C4_the_lists_are_not_for_a_bandasjist() -> None:
+    """388: they are of drugs. Nor for a net shop without konsesjon; a net pharmacy has one."""
+    nettapotek = replace(APOTEK, type=Aktortype.NETTAPOTEK)
+    skiller(388, sporsmal(aktor=nettapotek), (sporsmal(aktor=BANDASJIST), sporsmal(aktor=replace(nettapotek, ako=""))))
 
 
 def test_only_Kjernejournal_asks_as_Kjernejournal() -> None:
@@ -191,13 +197,18 @@ def test_former_numbers() -> None:
     assert [one.text for one in pasient] == [ANNET_FNR]
 
 
-@pytest.mark.parametrize("komprimering, komprimert", [("-1", False), ("0", False), ("1", True), ("7", True)])
+@pytest.mark.parametrize("komprimering, komprimert", [("0", False), ("1", True), ("7", True)])
 def test_compression(komprimering: str, komprimert: bool) -> None:
     """Above 0 the lists are attached and compressed: nothing else in a message says that it is."""
     reply, pasient = svar(sporsmal(Komprimering=komprimering), FULLT)
     assert reply.compressed is komprimert
     assert reply.attachments == (tuple(DOKUMENTER.values()) if komprimert else ())
     assert len(pasient.findall("{*}VarerIBrukB64")) == (0 if komprimert else 2)
+
+
+def test_compression_is_not_negative() -> None:
+    """267, Q14; 2014 has no such element."""
+    skiller(267, (sporsmal(), sporsmal(versjon=V2014)), sporsmal(Komprimering="-1"))
 
 
 def test_Q1_L7_prescriptions_as_M92_shows_them() -> None:

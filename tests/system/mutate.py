@@ -30,12 +30,14 @@ import psutil
 from lxml import etree
 
 from reseptformidler import meldinger
+from reseptformidler.client import melding, rekvirent, utleverer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.rekvirent import EkspAnm, Resept, Tilbakekalling
+from reseptformidler.client.sign import Card, sign
+from reseptformidler.client.soap import envelope
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.embedded import EmbeddedPostgres
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import envelope
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
-from reseptformidler.sandbox.pki import Card, Pki
+from reseptformidler.sandbox.pki import Pki
 from reseptformidler.sandbox.population import (
     APOTEK,
     BANDASJISTER,
@@ -43,11 +45,14 @@ from reseptformidler.sandbox.population import (
     LEGER,
     MED_DNR,
     PERSONER,
+    SYSTEM,
     UTEN_NUMMER,
     refnumre,
+    som_utleverer,
+    som_virksomhet,
 )
-from reseptformidler.sandbox.sign import sign
 from reseptformidler.sandbox.varer import ALLERGITABLETT, SALVE, TABLETT, TESTSTRIMLER, UREGISTRERT
+from reseptformidler.wire.msghead import payload_namespace, read_head
 from reseptformidler.wire.schema import Schemas
 from reseptformidler.wire.soap import SERVICES
 from tests.conftest import created_database, migrate_all, run, short_folder, with_database
@@ -111,7 +116,7 @@ def sources(published: bool) -> list[Source]:
         (PERSONER[0], Resept(TABLETT)),
         (PERSONER[1], Resept(ALLERGITABLETT, reiterasjon=3)),
         (PERSONER[2], Resept(SALVE)),
-        (PERSONER[3], Resept(TESTSTRIMLER, ekspanm=(BANDASJISTER[0], "U"))),
+        (PERSONER[3], Resept(TESTSTRIMLER, ekspanm=EkspAnm(som_virksomhet(BANDASJISTER[0]), "U", "Sandkasse"))),
         (MED_DNR[0], Resept(UREGISTRERT, refnr=refnr[0])),
         (UTEN_NUMMER[0], Resept(TABLETT, refnr=refnr[1], last=True)),
         (BARN[0], Resept(TABLETT, refnr=refnr[2], last=True, vergereservert=True)),
@@ -120,21 +125,28 @@ def sources(published: bool) -> list[Source]:
         Rapport(str(RESEPT_ID), TABLETT),
         Rapport(str(RESEPT_ID), kansellering="1"),
         Rapport(str(RESEPT_ID), TABLETT, annullerer=talk),
-        Rapport(str(uuid4()), TABLETT, papir=LEGE),
+        Rapport(str(uuid4()), TABLETT, papir=LEGE.rekvirent),
     )
-    ours = [messages.m1(first, LEGE, person, resept) for person, resept in resepter]
-    ours.append(messages.m5(first, LEGE, PERSONER[0], Tilbakekalling(str(uuid4()), "2", "x")))
+    ours = [rekvirent.m1(first, LEGE.rekvirent, person, resept) for person, resept in resepter]
+    ours.append(rekvirent.m5(first, LEGE.rekvirent, PERSONER[0], Tilbakekalling(str(uuid4()), "2", "x")))
     ours += [
-        messages.m91(first, APOTEK[0], sok) for sok in (Sok(fnr=PERSONER[0].ident), Sok(refnr=refnr[:2], alle=True))
+        utleverer.m91(first, som_utleverer(APOTEK[0]), sok)
+        for sok in (Sok(fnr=PERSONER[0].ident), Sok(refnr=refnr[:2], alle=True))
     ]
     ours.append(
-        messages.m91(
-            first, APOTEK[0], Sok(fdato=BARN[0].fdato, fornavn="A", etternavn="B", arsak="U"), versjon="2023-03-20"
+        utleverer.m91(
+            first,
+            som_utleverer(APOTEK[0]),
+            Sok(fdato=BARN[0].fdato, fornavn="A", etternavn="B", arsak="U"),
+            versjon="2023-03-20",
         )
     )
-    ours += [messages.m93(later, APOTEK[0], str(RESEPT_ID)), messages.m93(later, APOTEK[1], kansellering="1")]
-    ours += [messages.m10(later, APOTEK[0], PERSONER[0], rapport) for rapport in rapporter]
-    ours.append(messages.mv(first, APOTEK[0]))
+    ours += [
+        utleverer.m93(later, som_utleverer(APOTEK[0]), str(RESEPT_ID)),
+        utleverer.m93(later, som_utleverer(APOTEK[1]), kansellering="1"),
+    ]
+    ours += [utleverer.m10(later, som_utleverer(APOTEK[0]), PERSONER[0], rapport) for rapport in rapporter]
+    ours.append(melding.mv(first, som_virksomhet(APOTEK[0]), SYSTEM))
     theirs = [path.read_bytes() for path in sorted(PUBLISHED.rglob("*.xml"))] if published else []
     # Ours come to four in five: those reach the rules.
     return [_source(octets, own=True) for octets in ours] * (1 + 4 * len(theirs) // len(ours)) + [
@@ -143,8 +155,8 @@ def sources(published: bool) -> list[Source]:
 
 
 def _source(octets: bytes, *, own: bool) -> Source:
-    code = re.search(rb'<Type [^>]*V="(\w+)"', octets)
-    type_ = meldinger.by_code(code[1].decode()) if code else None
+    root = etree.fromstring(octets)
+    type_ = meldinger.meant(read_head(root), payload_namespace(root))
     operation = type_.operations[0] if type_ else ("Rekvirent", "M1")
     return Source(operation, octets, signed=own and type_ is not None and type_.signed)
 
@@ -364,7 +376,7 @@ def _say(text: str) -> None:
 
 async def _long_run(address: str, pid: int, pki: Pki, count: int, seed: int) -> Tally:
     card, work, schemas, tally = pki.card(LEGE, datetime.now(UTC)), sources(PUBLISHED.is_dir()), Schemas(), Tally()
-    m1 = messages.m1(Hode(RESEPT_ID, datetime.now(UTC)), LEGE, PERSONER[0], Resept(TABLETT, reiterasjon=90))
+    m1 = rekvirent.m1(Hode(RESEPT_ID, datetime.now(UTC)), LEGE.rekvirent, PERSONER[0], Resept(TABLETT, reiterasjon=90))
     async with aiohttp.ClientSession() as session:
         path = SERVICES["Rekvirent"].path
         async with session.post(address + path, data=envelope("Rekvirent", "M1", sign(m1, card))) as response:

@@ -18,7 +18,7 @@ import pytest_asyncio
 from lxml import etree
 
 from reseptformidler import metrics
-from reseptformidler.sandbox.client import envelope
+from reseptformidler.client.soap import envelope
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.wire import soap
 from tests.conftest import short_folder

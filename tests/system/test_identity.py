@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.messages import Resept, Sok
+from reseptformidler.client import rekvirent
+from reseptformidler.client.rekvirent import Resept
+from reseptformidler.client.utleverer import Sok
 from reseptformidler.sandbox.population import LEGER, PERSONER
 from reseptformidler.sandbox.varer import TABLETT
 from tests.system.world import World, msg_id_of
@@ -47,7 +48,7 @@ async def test_a_resept_id_belongs_to_the_first_sender(world: World) -> None:
     m1 = world.m1()
     await world.accepted(m1)
     hode = world.hode(msg_id=UUID(msg_id_of(m1)))
-    theirs = world.signed(messages.m1(hode, LEGER[1], PERSONER[1], Resept(TABLETT)), LEGER[1])
+    theirs = world.signed(rekvirent.m1(hode, LEGER[1].rekvirent, PERSONER[1], Resept(TABLETT)), LEGER[1])
     first = await world.refused(theirs, "10")
     assert (await world.refused(theirs, "10")).octets == first.octets
     listed = await world.listed(Sok(fnr=PERSONER[1].ident))

@@ -10,8 +10,8 @@ import pytest
 from lxml import etree
 
 from reseptformidler import metrics
-from reseptformidler.sandbox.client import envelope
-from reseptformidler.sandbox.messages import Resept
+from reseptformidler.client.rekvirent import Resept
+from reseptformidler.client.soap import envelope
 from reseptformidler.sandbox.population import LEGER
 from reseptformidler.sandbox.varer import TABLETT
 from reseptformidler.wire import soap

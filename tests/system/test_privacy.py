@@ -21,11 +21,15 @@ import asyncpg
 import pytest
 from lxml import etree
 
+from reseptformidler.client import melding, rekvirent, utleverer
+from reseptformidler.client.answer import NoAnswer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.parter import Pasient
+from reseptformidler.client.rekvirent import Resept, Tilbakekalling
+from reseptformidler.client.sign import sign
+from reseptformidler.client.soap import Client, envelope
+from reseptformidler.client.utleverer import Rapport, Sok
 from reseptformidler.embedded import EmbeddedPostgres
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import Client, NoAnswer, envelope
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Rapport, Resept, Sok, Tilbakekalling
 from reseptformidler.sandbox.pki import Pki
 from reseptformidler.sandbox.population import (
     APOTEK,
@@ -33,12 +37,13 @@ from reseptformidler.sandbox.population import (
     LEGER,
     MED_DNR,
     PERSONER,
+    SYSTEM,
     UTEN_NUMMER,
     Lege,
-    Person,
     refnumre,
+    som_utleverer,
+    som_virksomhet,
 )
-from reseptformidler.sandbox.sign import sign
 from reseptformidler.sandbox.varer import TABLETT, UREGISTRERT
 from reseptformidler.wire.soap import SERVICES
 from tests.conftest import migrate_all, short_folder
@@ -49,7 +54,7 @@ LEGE, KOLLEGA = LEGER[:2]
 REFNR = refnumre(LEGE)
 
 
-def _named(person: Person, number: int) -> Person:
+def _named(person: Pasient, number: int) -> Pasient:
     """With names that stand nowhere else."""
     return replace(person, fornavn=f"Hemmeligine{'abcdef'[number]}", etternavn=f"Skjultesen{'abcdef'[number]}")
 
@@ -153,29 +158,37 @@ async def _busy(client: Client, pki: Pki) -> None:
             last=locked,
             reiterasjon=2,
         )
-        m1 = _signed(pki, messages.m1(_hode(), LEGE, person, resept))
+        m1 = _signed(pki, rekvirent.m1(_hode(), LEGE.rekvirent, person, resept))
         await _send(client, m1)
         await _send(client, m1)
         await _send(client, m1.replace(b"<Antall>1", b"<Antall>2"))
-        await _dispense(client, person, messages.Sok(fnr=person.ident, refnr=REFNR[:4], alle=True), pki)
+        await _dispense(client, person, utleverer.Sok(fnr=person.ident, refnr=REFNR[:4], alle=True), pki)
         sok = Sok(fdato=person.fdato, fornavn=person.fornavn, etternavn=person.etternavn, arsak="U")
-        await _send(client, messages.m91(_hode(), APOTEK[1], sok))
-    await _send(client, messages.m10(_hode(), APOTEK[0], PATIENTS[0], Rapport(str(uuid4()), TABLETT, papir=LEGE)))
+        await _send(client, utleverer.m91(_hode(), som_utleverer(APOTEK[1]), sok))
+    await _send(
+        client,
+        utleverer.m10(
+            _hode(), som_utleverer(APOTEK[0]), PATIENTS[0], Rapport(str(uuid4()), TABLETT, papir=LEGE.rekvirent)
+        ),
+    )
 
 
-async def _dispense(client: Client, person: Person, sok: Sok, pki: Pki) -> None:
-    listed = await client.call("Utleverer", "M9_1", messages.m91(_hode(), APOTEK[0], sok))
+async def _dispense(client: Client, person: Pasient, sok: Sok, pki: Pki) -> None:
+    listed = await client.call("Utleverer", "M9_1", utleverer.m91(_hode(), som_utleverer(APOTEK[0]), sok))
     talk = texts(listed, "RefToConversation")[0]
     ids, numbers = texts(listed, "ReseptId"), [*texts(listed, "RefNr"), ""]
     for resept_id in ids:
-        m93 = messages.m93(_hode(listed.msg_id, talk), APOTEK[0], resept_id, refnr=numbers[0])
+        m93 = utleverer.m93(_hode(listed.msg_id, talk), som_utleverer(APOTEK[0]), resept_id, refnr=numbers[0])
         await _send(client, m93)
         m10 = _hode(str(uuid4()), talk)
-        await _send(client, messages.m10(m10, APOTEK[0], person, Rapport(resept_id, TABLETT)))
+        await _send(client, utleverer.m10(m10, som_utleverer(APOTEK[0]), person, Rapport(resept_id, TABLETT)))
         await _send(
-            client, messages.m10(_hode(str(m10.msg_id), talk), APOTEK[0], PATIENTS[1], Rapport(resept_id, TABLETT))
+            client,
+            utleverer.m10(
+                _hode(str(m10.msg_id), talk), som_utleverer(APOTEK[0]), PATIENTS[1], Rapport(resept_id, TABLETT)
+            ),
         )
-        m5 = messages.m5(_hode(), KOLLEGA, person, Tilbakekalling(resept_id, "4", f"{person.fornavn} døde"))
+        m5 = rekvirent.m5(_hode(), KOLLEGA.rekvirent, person, Tilbakekalling(resept_id, "4", f"{person.fornavn} døde"))
         await _send(client, _signed(pki, m5, KOLLEGA))
 
 
@@ -198,13 +211,18 @@ async def _hostile(client: Client, pki: Pki) -> int:
     """Identity numbers in every text and attribute of every message, one place at a time, and around the message."""
     talk = str(uuid4())
     kinds = (
-        messages.m1(_hode(), LEGE, PATIENTS[0], Resept(TABLETT)),
-        messages.m5(_hode(), LEGE, PATIENTS[0], Tilbakekalling(str(uuid4()), "2", "x")),
-        messages.m91(_hode(), APOTEK[0], Sok(fnr=FNR)),
-        messages.m93(_hode(talk, talk), APOTEK[0], str(uuid4())),
-        messages.m10(_hode(talk, talk), APOTEK[0], PATIENTS[0], Rapport(str(uuid4()), TABLETT)),
-        messages.m10(_hode(talk, talk), APOTEK[0], PATIENTS[0], Rapport(str(uuid4()), TABLETT, papir=LEGE)),
-        messages.mv(_hode(), APOTEK[0]),
+        rekvirent.m1(_hode(), LEGE.rekvirent, PATIENTS[0], Resept(TABLETT)),
+        rekvirent.m5(_hode(), LEGE.rekvirent, PATIENTS[0], Tilbakekalling(str(uuid4()), "2", "x")),
+        utleverer.m91(_hode(), som_utleverer(APOTEK[0]), Sok(fnr=FNR)),
+        utleverer.m93(_hode(talk, talk), som_utleverer(APOTEK[0]), str(uuid4())),
+        utleverer.m10(_hode(talk, talk), som_utleverer(APOTEK[0]), PATIENTS[0], Rapport(str(uuid4()), TABLETT)),
+        utleverer.m10(
+            _hode(talk, talk),
+            som_utleverer(APOTEK[0]),
+            PATIENTS[0],
+            Rapport(str(uuid4()), TABLETT, papir=LEGE.rekvirent),
+        ),
+        melding.mv(_hode(), som_virksomhet(APOTEK[0]), SYSTEM),
     )
     sent = 0
     for octets in kinds:

@@ -163,7 +163,7 @@ async def test_only_the_authority_answers(world: World) -> None:
 
 
 async def test_F7_download_in_the_conversation_of_the_M1(world: World) -> None:
-    """LAR: the pharmacy answers the M21 with an M9.3, without M9.1; every dispensing stays with it (E5)."""
+    """LAR: the pharmacy answers the M21 with an M9.3, without M9.1 (E7); every dispensing stays with it (E5)."""
     anmodning = EkspAnm(som_virksomhet(HER), "L", "Sandkasse")
     resept_id = await world.prescribed(Resept(TABLETT, reiterasjon=2, ekspanm=anmodning))
     (m21,) = await _sent(world, "M21")

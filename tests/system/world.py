@@ -18,20 +18,23 @@ from lxml import etree
 from pydantic import SecretStr
 
 from reseptformidler import app, meldinger
+from reseptformidler.client import rekvirent, utleverer
+from reseptformidler.client.answer import Answer
+from reseptformidler.client.head import Hode
+from reseptformidler.client.parter import Pasient
+from reseptformidler.client.rekvirent import Resept
+from reseptformidler.client.sign import sign
+from reseptformidler.client.soap import Client
+from reseptformidler.client.utleverer import Sok
 from reseptformidler.domain.hode import MsgInfo
 from reseptformidler.registers.fixed import FixedRegisters
-from reseptformidler.sandbox import messages
-from reseptformidler.sandbox.client import Answer, Client
-from reseptformidler.sandbox.head import Hode
-from reseptformidler.sandbox.messages import Resept, Sok
 from reseptformidler.sandbox.pki import Pki
-from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, Lege, Person, registers
-from reseptformidler.sandbox.sign import sign
+from reseptformidler.sandbox.population import APOTEK, LEGER, PERSONER, Lege, registers, som_utleverer
 from reseptformidler.sandbox.varer import TABLETT
 from reseptformidler.settings import Settings
 from reseptformidler.store.keys import FileKek
 from reseptformidler.trust.chain import Authorities
-from reseptformidler.wire.msghead import read_head
+from reseptformidler.wire.msghead import payload_namespace, read_head
 
 APPREC = "{http://www.kith.no/xmlstds/apprec/2004-11-21}"
 MSGHEAD = "{http://www.kith.no/xmlstds/msghead/2006-05-24}"
@@ -77,9 +80,9 @@ class World:
         """With the signature of a prescriber."""
         return sign(octets, self.pki.card(lege, self.clock()))
 
-    def m1(self, resept: Resept | None = None, lege: Lege = LEGER[0], person: Person = PERSONER[0]) -> bytes:
+    def m1(self, resept: Resept | None = None, lege: Lege = LEGER[0], person: Pasient = PERSONER[0]) -> bytes:
         """A signed prescription of now."""
-        return self.signed(messages.m1(self.hode(), lege, person, resept or Resept(TABLETT)), lege)
+        return self.signed(rekvirent.m1(self.hode(), lege.rekvirent, person, resept or Resept(TABLETT)), lege)
 
     async def send(self, octets: bytes, operation: tuple[str, str] | None = None) -> Answer:
         """Send a message to its operation; every answer must be of the form that the standard promises."""
@@ -110,7 +113,9 @@ class World:
 
     async def listed(self, sok: Sok, **how: Any) -> Answer:
         """What a pharmacy is shown."""
-        return await self.accepted(messages.m91(self.hode(), how.pop("utleverer", APOTEK[0]), sok, **how))
+        return await self.accepted(
+            utleverer.m91(self.hode(), som_utleverer(how.pop("utleverer", APOTEK[0])), sok, **how)
+        )
 
     @cached_property
     def schemas(self) -> Any:
@@ -126,6 +131,7 @@ async def running(
     *,
     clock: Clock | None = None,
     authorities: Authorities | None = None,
+    registers: FixedRegisters = FEW_REGISTERS,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """A service in this process; `settings` are fields of Settings."""
@@ -143,7 +149,7 @@ async def running(
         **settings,
     }
     started = app.service(
-        Settings.model_validate(given), registers=FEW_REGISTERS, authorities=authorities or pki.authorities, clock=clock
+        Settings.model_validate(given), registers=registers, authorities=authorities or pki.authorities, clock=clock
     )
     async with started as service, service.listening() as port:
         address = f"http://127.0.0.1:{port}"
@@ -153,7 +159,8 @@ async def running(
 
 def operation_of(octets: bytes) -> tuple[str, str]:
     """The operation that carries a message of this type."""
-    type_ = meldinger.by_code(read_head(etree.fromstring(octets)).type.v)
+    root = etree.fromstring(octets)
+    type_ = meldinger.meant(read_head(root), payload_namespace(root))
     assert type_ is not None
     return type_.operations[0]
 

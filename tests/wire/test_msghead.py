@@ -9,7 +9,8 @@ import pytest
 from lxml import etree
 
 from reseptformidler.domain.hode import Kode
-from reseptformidler.wire.msghead import OSLO, UNKNOWN_TIME, payload, read_head, read_time, read_uuid, written_time
+from reseptformidler.domain.kalender import NORGE
+from reseptformidler.wire.msghead import UNKNOWN_TIME, payload, read_head, read_time, read_uuid, written_time
 from reseptformidler.wire.parse import Unreadable, parse
 from tests.wire.eksempler import CONVERSATION, MSG_ID, OID, PARENT, changed, m1, m10, m91, mv
 
@@ -144,7 +145,7 @@ def test_written_time() -> None:
     again = read_time(written_time(moment))
     assert again is not None
     assert moment - again < timedelta(milliseconds=1)
-    assert again.astimezone(OSLO).utcoffset() == timedelta(hours=1)
+    assert again.astimezone(NORGE).utcoffset() == timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

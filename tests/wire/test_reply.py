@@ -37,7 +37,7 @@ def answered(request: bytes, answer: Reply) -> etree._Element:
 def test_head_of_a_reply() -> None:
     """It comes from the service to the sender, refers to the request, and belongs to the request's conversation."""
     request = read_head(parse(m93()))
-    root = answered(m93(), Reply("ERM94", "Nedlasting av resept", PAYLOAD))
+    root = answered(m93(), Reply("ERM94", PAYLOAD))
     head = read_head(root)
     assert head.type == Kode("ERM94", "Nedlasting av resept")
     assert (head.msg_id, head.gen_date) == (REPLY_ID, NOW)
@@ -50,20 +50,20 @@ def test_head_of_a_reply() -> None:
 
 def test_a_request_that_begins_a_conversation() -> None:
     """Without a RefToConversation the conversation is the request itself."""
-    head = read_head(answered(m91(), Reply("ERM92", "Reseptliste (utleverer)", PAYLOAD)))
+    head = read_head(answered(m91(), Reply("ERM92", PAYLOAD)))
     assert (head.ref_to_parent, head.ref_to_conversation) == (MSG_ID, MSG_ID)
 
 
 def test_a_sender_with_all_its_parts_is_copied() -> None:
     """Address, telephone, department and professional come back field by field."""
     request = read_head(parse(m1()))
-    assert read_head(answered(m1(), Reply("ERM94", "x", PAYLOAD))).receiver == request.sender
+    assert read_head(answered(m1(), Reply("ERM94", PAYLOAD))).receiver == request.sender
 
 
 def test_attachments_are_carried_byte_for_byte() -> None:
     """Each attached message stands in a Document of its own, as base64 without line breaks."""
     attachments = tuple(sample for _, sample in SAMPLES[:3])
-    root = answered(m93(), Reply("ERM94", "Nedlasting av resept", PAYLOAD, attachments))
+    root = answered(m93(), Reply("ERM94", PAYLOAD, attachments))
     documents = list(root.iterfind("{*}Document"))
     assert [[etree.QName(part).localname for part in one] for one in documents] == [["RefDoc"]] * 4
     kinds = [dict(kind.attrib) for kind in root.iterfind("{*}Document/{*}RefDoc/{*}MsgType")]
@@ -79,7 +79,7 @@ def test_the_checker_sees_a_wrong_reply() -> None:
     """Negative control: a reply without its payload's status is not accepted."""
     head = read_head(parse(replace_status(m93())))
     octets = reply.render(
-        msg_id=REPLY_ID, now=NOW, service=replace(SERVICE, name=""), head=head, reply=Reply("ERM94", "x", PAYLOAD)
+        msg_id=REPLY_ID, now=NOW, service=replace(SERVICE, name=""), head=head, reply=Reply("ERM94", PAYLOAD)
     )
     assert SCHEMAS.errors(parse(octets))
 
@@ -90,7 +90,7 @@ def replace_status(sample: bytes) -> bytes:
 
 def test_compressed_attachments_say_so() -> None:
     """Q14: gzip, named in RefDoc/Compression (list 1204), and the same bytes each time."""
-    answer = Reply("ERM96", "x", PAYLOAD, (m1(),), compressed=True)
+    answer = Reply("ERM96", PAYLOAD, (m1(),), compressed=True)
     root = answered(m93(), answer)
     (compression,) = root.iter("{*}Compression")
     assert (compression.get("V"), compression.get("DN")) == ("GZ", "gzip")
@@ -101,14 +101,14 @@ def test_compressed_attachments_say_so() -> None:
 
 def test_an_attachment_may_be_annotated() -> None:
     """Document/Annotation, of those attachments that have one."""
-    root = answered(m93(), Reply("ERM96", "x", PAYLOAD, (m1(), m91(), m93()), annotations=("A & B", "")))
+    root = answered(m93(), Reply("ERM96", PAYLOAD, (m1(), m91(), m93()), annotations=("A & B", "")))
     assert [one.findtext("{*}Annotation") for one in root.iterfind("{*}Document")] == [None, "A & B", None, None]
 
 
 def test_what_was_owed_is_made_again() -> None:
     """A whole message after the other attachments, with its own time; its MsgId follows from what it was made of."""
     remade = Remade(replace(OWED, ref_to_parent=CONVERSATION), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    answer = Reply("ERM98", "x", PAYLOAD, (m1(),), remade=(Remade(OWED, NOW), remade))
+    answer = Reply("ERM98", PAYLOAD, (m1(),), remade=(Remade(OWED, NOW), remade))
     roots = [parse(b64decode(one.text or "")) for one in answered(m93(), answer).iter("{*}Base64Container")]
     assert [SCHEMAS.errors(root) for root in roots] == [[], [], []]
     heads = [read_head(root) for root in roots[1:]]
@@ -130,7 +130,7 @@ def test_a_reply_may_name_its_patient() -> None:
         (Ident("21014605158", Kode("FNR", "Fødselsnummer", f"{OID}8116")),),
         Address(Kode("H", "Bostedsadresse"), "Veien 1", "0001", "Oslo", county=Kode("0301", "Oslo")),
     )
-    assert read_head(answered(m93(), Reply("ERM9NA4", "x", PAYLOAD, patient=patient))).patient == patient
+    assert read_head(answered(m93(), Reply("ERM9NA4", PAYLOAD, patient=patient))).patient == patient
 
 
 OWED = Owed("M5.2", mottaker("Et legekontor", "988453315", "8091390"), None, MSG_ID, CONVERSATION, PAYLOAD)

@@ -62,7 +62,7 @@ def changed_bytes(old: str, new: str) -> bytes:
 
 
 def test_a_missing_child_is_named() -> None:
-    """What must come at the end is named, with the element that lacks it."""
+    """What must come at the end is named, with the element that lacks it (OppdatertFest in an M1: D10)."""
     (error,) = errors("<OppdatertFest>2026-03-01T00:00:00</OppdatertFest>", "")
     assert error.path.endswith("Content/Resept")
     assert error.text == "Elementet mangler underelementer. Ventet: Utlending, OppdatertFest."
