@@ -55,6 +55,7 @@ from reseptformidler.sandbox.varer import ALLERGITABLETT, SALVE, TABLETT, TESTST
 from reseptformidler.wire.msghead import payload_namespace, read_head
 from reseptformidler.wire.schema import Schemas
 from reseptformidler.wire.soap import SERVICES
+from tests.client.meldinger import MESSAGES
 from tests.conftest import created_database, migrate_all, run, short_folder, with_database
 from tests.system.process import environment, serving
 from tests.system.world import FEW_REGISTERS
@@ -147,6 +148,7 @@ def sources(published: bool) -> list[Source]:
     ]
     ours += [utleverer.m10(later, som_utleverer(APOTEK[0]), PERSONER[0], rapport) for rapport in rapporter]
     ours.append(melding.mv(first, som_virksomhet(APOTEK[0]), SYSTEM))
+    ours += [build(later) for name, build in MESSAGES.items() if not name.startswith(("M1 ", "M10 ", "M15"))]
     theirs = [path.read_bytes() for path in sorted(PUBLISHED.rglob("*.xml"))] if published else []
     # Ours come to four in five: those reach the rules.
     return [_source(octets, own=True) for octets in ours] * (1 + 4 * len(theirs) // len(ours)) + [
@@ -156,8 +158,10 @@ def sources(published: bool) -> list[Source]:
 
 def _source(octets: bytes, *, own: bool) -> Source:
     root = etree.fromstring(octets)
-    type_ = meldinger.meant(read_head(root), payload_namespace(root))
-    operation = type_.operations[0] if type_ else ("Rekvirent", "M1")
+    known = etree.QName(root).localname == "MsgHead"  # some published files are payloads alone
+    type_ = meldinger.meant(read_head(root), payload_namespace(root)) if known else None
+    operations = type_.operations if type_ is not None else ()
+    operation = next((one for one in operations if one[0] in SERVICES), ("Rekvirent", "M1"))
     return Source(operation, octets, signed=own and type_ is not None and type_.signed)
 
 

@@ -46,12 +46,18 @@ from reseptformidler.sandbox.population import (
 )
 from reseptformidler.sandbox.varer import TABLETT, UREGISTRERT
 from reseptformidler.wire.soap import SERVICES
+from tests.client.meldinger import MESSAGES
 from tests.conftest import migrate_all, short_folder
 from tests.system.process import Serving, command, environment, serving
 from tests.system.world import FEW_REGISTERS, operation_of, texts
 
 LEGE, KOLLEGA = LEGER[:2]
 REFNR = refnumre(LEGE)
+OTHERS = (
+    *("M3", "M4.1", "M9.5", "M9.5KJ", "M9.7", "M9.11", "M9.11 by a dispenser", "M9.21", "M24.1", "M25.1 short"),
+    *("M25.2", "M27.1", "M27.1 by a dispenser", "M9NA1", "M9NA3"),
+)
+"""Of tests/client/meldinger.py: the messages that are not among `kinds` below."""
 
 
 def _named(person: Pasient, number: int) -> Pasient:
@@ -106,6 +112,7 @@ def watched(pki: Pki) -> Iterator[Watched]:
             yield Watched(service, url, cluster, folder, pki, given)
 
 
+@pytest.mark.timeout(240)  # some thousand messages, and every file of the database
 async def test_no_identity_in_clear(watched: Watched) -> None:
     """After a busy run and many hostile messages; negative control: what is planted is found."""
     async with Client(watched.service.address) as client:
@@ -227,19 +234,31 @@ async def _hostile(client: Client, pki: Pki) -> int:
     sent = 0
     for octets in kinds:
         operation = operation_of(octets)
-        changed = list(_with_a_number(octets))
+        changed = list(_with_a_number(octets, b"<MsgInfo>"))
         if operation[1] in ("M1", "M5"):
             changed = [_signed(pki, one) for one in changed]
         for some in (changed[n : n + 16] for n in range(0, len(changed), 16)):
             await asyncio.gather(*(_send(client, one, operation) for one in some))
         await _around(client, operation, octets)
         sent += len(changed)
+    return sent + await _hostile_payloads(client, pki)
+
+
+async def _hostile_payloads(client: Client, pki: Pki) -> int:
+    """The same in the payload alone of every other message there is, each accepted or refused before that."""
+    sent = 0
+    for name in OTHERS:
+        octets = MESSAGES[name](_hode(str(uuid4()), str(uuid4())))
+        operation = operation_of(octets)
+        for one in (octets, *_with_a_number(octets, b"<Document>")):
+            await _send(client, _signed(pki, one) if operation[0] == "Rekvirent" else one, operation)
+            sent += 1
     return sent
 
 
-def _with_a_number(octets: bytes) -> Iterator[bytes]:
-    """The message with an identity number in place of one text or attribute, each in turn."""
-    body = octets.index(b"<MsgInfo>")
+def _with_a_number(octets: bytes, after: bytes) -> Iterator[bytes]:
+    """The message with an identity number in place of one text or attribute after that one, each in turn."""
+    body = octets.index(after)
     for place in re.finditer(rb'(?<=>)[^<>]+(?=</)|(?<==")[^"<>]+(?=")', octets[body:]):
         changed = octets[: body + place.start()] + FNR.encode() + octets[body + place.end() :]
         yield re.sub(rb"(<MsgId>)[0-9a-f-]{36}", rb"\g<1>%s" % str(uuid4()).encode(), changed)
