@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 # Of pip's many lines, the names of the packages: a first run shows that it is alive.
 PROGRESS := awk '/^Collecting/ { sub(/[^A-Za-z0-9_.-].*/, "", $$2); printf " %s", $$2; fflush() } /^ERROR/ { print; fflush() } END { print "" }'
 
-.PHONY: help run test infra lint format load crash lab drill restore wheel clean
+.PHONY: help run test infra lint format load crash model lab drill restore wheel clean
 
 help: ## what you can ask for
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ format: .venv/.lint ## let ruff put the code in order
 
 crash: .venv/.ok ## kill -9 under load, 50 rounds, and the checker's verdict (ARGS="--rounds 10 --seed 1")
 	@$(BIN)/python -m loadtest.crash $(ARGS)
+
+model: .venv/.ok ## walk the whole life against a small model (STEPS=1000000 SEED=1; ARGS=--faults)
+	@$(BIN)/python -m tests.model $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lab: .venv/.lab ## three datacentres on this machine, until Ctrl-C (root)
 	@$(BIN)/python -m loadtest.lab $(ARGS)

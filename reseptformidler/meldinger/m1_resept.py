@@ -42,7 +42,7 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         return refused(Finding(reason(10), "MsgInfo/MsgId"))
     resept = _resept(m, now)
     refnr = tilstand.refnummer(resept.refnr) if resept.refnr else None
-    funn = tuple(_refnr_funn(resept, refnr)) if resept.refnr else ()
+    funn = tuple(_refnr_funn(resept, refnr, facts)) if resept.refnr else ()
     if funn:
         return refused(*funn)
     return Decision(
@@ -66,19 +66,19 @@ def refnr_pasient(resept: Resept) -> str:
     return f"{slag}|{fdato}|{p.etternavn.casefold()}|{p.fornavn.casefold()}"
 
 
-def _refnr_funn(resept: Resept, refnr: RefNr | None) -> Iterator[Finding]:
-    """L5, L6: one prescriber, one patient, and not after all prescriptions under it are gone."""
+def _refnr_funn(resept: Resept, refnr: RefNr | None, facts: Facts) -> Iterator[Finding]:
+    """L5, L6: one prescriber, one patient (under any number), and not after all prescriptions under it are gone."""
     hvor = "Resept/RefNr"
     if refnr is None or refnr.hpr.zfill(9) != resept.rekvirent.hpr:
         yield Finding(reason(52), hvor)
-    elif refnr.pasient is not None and refnr.pasient != refnr_pasient(resept):
+    elif refnr.pasient not in (None, refnr_pasient(resept), *facts.numre(resept.pasient.ident)):
         yield Finding(reason(75), hvor)
     elif refnr.pasient is not None and not refnr.aktiv:
         yield Finding(reason(51), hvor)
 
 
 def _bundet(refnr: RefNr, resept: Resept) -> RefNr:
-    return RefNr(refnr=refnr.refnr, hpr=refnr.hpr, pasient=refnr_pasient(resept), aktiv=True)
+    return RefNr(refnr=refnr.refnr, hpr=refnr.hpr, pasient=refnr.pasient or refnr_pasient(resept), aktiv=True)
 
 
 def _resept(m: Mottatt, now: datetime) -> Resept:

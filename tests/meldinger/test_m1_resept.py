@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from lxml import etree
 
-from reseptformidler.domain.aktor import LEGEMIDDELVERKET, Facts
+from reseptformidler.domain.aktor import LEGEMIDDELVERKET, Facts, Person
 from reseptformidler.domain.decision import Decision, Needs, RefNr, Tilstand, Vedlegg
 from reseptformidler.domain.hode import HealthcareProfessional, Patient
 from reseptformidler.domain.livslop import Fase, fase
@@ -193,6 +194,15 @@ def test_7419_75_refnr_of_patient() -> None:
     egen, annens = utstedt(pasient=FNR), utstedt(pasient=ANNET_FNR)
     assert med(RefNr=REFNR).avgjor(Tilstand(refnr=(egen,))).accepted
     assert avslag(med(RefNr=REFNR).avgjor(Tilstand(refnr=(annens,)))) == ["75"]
+
+
+def test_L5_a_new_number_makes_no_other_patient() -> None:
+    """A number bound under a former identity is the same patient's still, and stays bound as it was."""
+    known = replace(FACTS, personer={FNR: Person((FNR, ANNET_FNR))})
+    bundet = utstedt(pasient=ANNET_FNR)
+    decision = m1_resept.decide(med(RefNr=REFNR).mottatt, Tilstand(refnr=(bundet,)), known, NOW)
+    assert decision.accepted
+    assert decision.refnr == bundet
 
 
 def test_7419_51_refnr_not_used_up() -> None:
