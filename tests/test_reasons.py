@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 TEXTLESS = {36, 61}
 WAITS_FOR = {
     "address_register", "ca_person_service", "ebxml_m21", "enhetsregister", "helseid", "hpr_register",
-    "login_proof", "person_register",
+    "login_proof",
     "revocation", "rfadmin", "sfm", "ws_security",
 }  # fmt: skip
 MODULES = {

@@ -49,8 +49,15 @@ def decide(m: Mottatt, tilstand: Tilstand, facts: Facts, now: datetime) -> Decis
         new=resept,
         refnr=_bundet(refnr, resept) if refnr is not None else None,
         hendelser=(_fodsel(resept),),
+        notes=_ny_identitet(resept, facts),
         owed=tuple(_skyldig(m, resept, facts)),
     )
+
+
+def _ny_identitet(resept: Resept, facts: Facts) -> tuple[Finding, ...]:
+    """363: written under a former number. It is kept, and found under either; the sender learns of the present one."""
+    ident = resept.pasient.ident
+    return (Finding(reason(363), "Patient/Ident"),) if ident and facts.numre(ident)[0] != ident else ()
 
 
 def refnr_pasient(resept: Resept) -> str:

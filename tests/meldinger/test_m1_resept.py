@@ -205,6 +205,15 @@ def test_L5_a_new_number_makes_no_other_patient() -> None:
     assert decision.refnr == bundet
 
 
+def test_7419_363_patient_has_a_new_identity() -> None:
+    """Under a former number it is accepted with a note; under the present one, or of an unknown person, without."""
+    for numbers, noted in (((ANNET_FNR, FNR), ["363"]), ((FNR, ANNET_FNR), []), ((), [])):
+        known = replace(FACTS, personer={FNR: Person(numbers)} if numbers else {})
+        decision = m1_resept.decide(med().mottatt, Tilstand(), known, NOW)
+        assert decision.accepted
+        assert [note.reason.code for note in decision.notes] == noted
+
+
 def test_7419_51_refnr_not_used_up() -> None:
     """A used number is good for the same patient while a prescription under it is left (L6)."""
     brukt = utstedt(pasient=FNR, aktiv=False)

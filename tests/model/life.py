@@ -131,6 +131,10 @@ def _born(
     if faults:
         yield always("M1", no(*faults), seen.outcome())
         return
+    if seen.ok:
+        former = bool(known.number) and known.number != written.numre[0]
+        yield always("M1", Outcome(ok=True, codes=("363",) * former), Outcome(ok=True, codes=seen.codes))
+        seen = replace(seen, codes=())
     if written.refnr:
         law = about("refnr", written.refnr, laws.use, hpr=written.hpr, patient=key)
         yield Claim(*law, Outcome(seen.ok, seen.codes))
