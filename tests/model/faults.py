@@ -61,7 +61,12 @@ FAULTS = (
     Fault("69: what another holds", ekspedering.holdt_av_annen, "resept.las is None or resept.las.her == her", "True"),
     Fault("41: what has expired is downloaded", ekspedering.opptatt, "resept.utloper < dag", "False"),
     Fault("70: a dispatch request binds nobody", ekspedering.opptatt, "resept.ekspanm.binder and", "False and"),
-    Fault("75: another patient's number", m1_resept._refnr_funn, "refnr.pasient != refnr_pasient(resept)", "False"),
+    Fault(
+        "75: another patient's number",
+        m1_resept._refnr_funn,
+        "refnr.pasient not in (None, refnr_pasient(resept), *facts.numre(resept.pasient.ident))",
+        "False",
+    ),
     Fault("51: a number that is used up", m1_resept._refnr_funn, "and not refnr.aktiv", "and False"),
     Fault(
         "a locked one is listed",
