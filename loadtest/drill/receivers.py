@@ -1,4 +1,4 @@
-"""Receivers of owed messages: they write down what arrives, and misbehave now and then as real ones do."""
+"""Receivers of owed messages: they write down what arrives, answer with a receipt, and misbehave as real ones do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 from aiohttp import web
 from lxml import etree
 
 from loadtest.crash.history import Arrived, History, Listening
+from reseptformidler.client.apprec import apprec
 from reseptformidler.wire.msghead import payload, read_head
 from reseptformidler.wire.reply import BASE64
 
@@ -42,7 +45,8 @@ async def receiving(host: str, history: History, random: Random, port: int = POR
     """All receivers, as long as the block lasts."""
 
     async def receive(request: web.Request) -> web.Response:
-        arrived = read_arrived(await request.read(), request.headers["Idempotency-Key"].split("/")[1])
+        octets = await request.read()
+        arrived = read_arrived(octets, request.headers["Idempotency-Key"].split("/")[1])
         draw = random.random()
         if draw < REFUSES:
             return web.Response(status=503)
@@ -51,7 +55,7 @@ async def receiving(host: str, history: History, random: Random, port: int = POR
             await asyncio.sleep(SECONDS_SLOW)
         elif draw < REFUSES + SLOW + BREAKS and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=204)
+        return web.Response(body=apprec(uuid4(), datetime.now(UTC), None, octets), content_type="text/xml")
 
     application = web.Application()
     application.router.add_post("/{path:.*}", receive)

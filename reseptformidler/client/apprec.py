@@ -18,14 +18,17 @@ _PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
 
 
 def apprec(
-    apprec_id: UUID, gen_date: datetime, mottaker: Virksomhet, original: bytes, feil: tuple[Kode, ...] = ()
+    apprec_id: UUID, gen_date: datetime, mottaker: Virksomhet | None, original: bytes, feil: tuple[Kode, ...] = ()
 ) -> bytes:
     """The receipt of whom the message came to: accepted, or refused for `feil` (CV, of list 8221 say; `ot` tells more).
 
-    `gen_date` has a time zone. Raises wire.parse.Unreadable: the original is no MsgHead, and so has no receipt.
+    `mottaker` None: as the message names its receiver. `gen_date` has a time zone. Raises wire.parse.Unreadable: the
+    original is no MsgHead, and so has no receipt.
     """
     head = read_head(etree.fromstring(original, _PARSER))
-    ours = Organisation(mottaker.navn, (_ident(mottaker.enh, "ENH"), _ident(mottaker.her, "HER")))
+    ours = head.receiver
+    if mottaker is not None:
+        ours = Organisation(mottaker.navn, (_ident(mottaker.enh, "ENH"), _ident(mottaker.her, "HER")))
     return (
         f'<?xml version="1.0" encoding="utf-8"?>\n<AppRec xmlns="{NAMESPACE}">'
         f"{kode('MsgType', koder.MELDINGSTYPE.cs('APPREC'))}<MIGversion>1.0 2004-11-21</MIGversion>"

@@ -19,7 +19,6 @@ from aiohttp import web
 
 from reseptformidler.client.answer import NoAnswer
 from reseptformidler.client.apprec import apprec
-from reseptformidler.client.parter import Adresse, Virksomhet
 from reseptformidler.client.soap import Client
 from reseptformidler.domain import koder
 from reseptformidler.domain.hode import MsgInfo
@@ -101,7 +100,7 @@ class Mottak:
         key = request.headers.get("Idempotency-Key", head.msg_id_text)
         if key not in self._arrived:
             await self._keep(key, Arrived(self.clock(), head, _cause(key), octets))
-        receipt = apprec(uuid4(), self.clock(), _receiver(head), octets)
+        receipt = apprec(uuid4(), self.clock(), None, octets)
         return web.Response(body=receipt, content_type="text/xml", charset="utf-8")
 
     async def _keep(self, key: str, arrived: Arrived) -> None:
@@ -145,12 +144,6 @@ def _cause(key: str) -> str:
     """MsgId of what caused it: an Idempotency-Key is sender, MsgId, number."""
     parts = key.split("/")
     return parts[1] if len(parts) > 1 else ""
-
-
-def _receiver(head: MsgInfo) -> Virksomhet:
-    """Whom it came to, as the sender of the receipt; an AppRec gives neither address nor telephone."""
-    one = head.receiver
-    return Virksomhet(one.name, one.ident("HER"), one.ident("ENH"), Adresse("", "", ""), "")
 
 
 def _line(one: Arrived) -> str:
