@@ -15,11 +15,13 @@ import pytest
 from reseptformidler.domain.decision import Decision, Endret, Hendelse, Needs, RefNr, Tilstand
 from reseptformidler.domain.ident import is_refnr
 from reseptformidler.domain.pasientkort import Kortsteg, Libmelding, Pasientkort
-from reseptformidler.store import load, queries
+from reseptformidler.store.apply import Decided, Outcome, apply, rows_of
 from reseptformidler.store.batch import Batcher, Item, OtherBytes, Stored
+from reseptformidler.store.encode import Encoder
 from reseptformidler.store.pool import Pool
 from reseptformidler.store.seal import Sealer
 from tests.store.build import FNR, LEGE, NOW, item, m1, m5, resept
+from tests.store.faults import until_waiting
 
 OTHER_FNR = "01835500191"
 Change = Callable[[Pasientkort], Pasientkort]
@@ -199,21 +201,16 @@ async def test_another_senders_msg_id_makes_no_card(batcher: Batcher) -> None:
     assert (await seen(batcher, Needs(kort=(OTHER_FNR,)))).kort == ()
 
 
-async def test_a_list_that_is_replaced_between_two_reads(
-    batcher: Batcher, pool: Pool, sealer: Sealer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_is_replaced_between_two_reads(batcher: Batcher, pool: Pool, sealer: Sealer) -> None:
     """Who asks is shown a card and the messages that this card holds, never those of another version."""
-    first, second = card_message(holds=True), card_message(holds=True)
-    await batcher.submit(first)
-    other, original = Batcher(pool, sealer), queries.fetch
-
-    async def fetch(connection: queries.Connection, name: str, *arguments: object) -> list[asyncpg.Record]:
-        if name == "load.kort_dokumenter":
-            monkeypatch.setattr(load, "fetch", original)
-            await other.submit(second)
-        return await original(connection, name, *arguments)
-
-    monkeypatch.setattr(load, "fetch", fetch)
-    shown = await seen(batcher, Needs(kort=(FNR,), kort_dokumenter=True))
-    await other.close()
+    second, encoder = card_message(holds=True), Encoder(sealer)
+    await batcher.submit(card_message(holds=True))
+    before = await seen(batcher, second.needs)
+    decided = Decided(second, before, second.decide(before), b"svar")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE pasientkort_dokument")  # the card can be read, its messages cannot
+        reading = asyncio.create_task(seen(batcher, Needs(kort=(FNR,), kort_dokumenter=True)))
+        await until_waiting(pool, 1)
+        assert await apply(connection, [rows_of(encoder, 0, decided)]) == [Outcome.APPLIED]
+    shown = await reading
     assert [one.msg_id for one in shown.kort[0].meldinger] == list(shown.dokumenter) == [second.msg_id]
